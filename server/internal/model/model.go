@@ -1,0 +1,274 @@
+// Package model holds the server's nouns and what makes them valid. It does no
+// I/O and reads no clock; times are given. A zero time means "not yet".
+package model
+
+import (
+	"time"
+
+	"illumi/protocol"
+)
+
+// Forwarding says when an answer may go on to the next home.
+type Forwarding string
+
+// Ways to forward. Approval has its place here and comes with moderation.
+const (
+	ForwardStraight Forwarding = "straight"
+	ForwardPause    Forwarding = "after_pause"
+)
+
+// DefaultHold is how long `after a pause` holds an answer, so that a citizen
+// can take it back (people.md T_RECALL).
+const DefaultHold = 10 * time.Minute
+
+// MaxHold is the longest pause that a project can ask for.
+const MaxHold = 7 * 24 * time.Hour
+
+// Role is what a person may do on this server.
+type Role string
+
+// Roles.
+const (
+	RoleAdmin      Role = "administrator"
+	RoleResearcher Role = "researcher"
+)
+
+// User is a person who signs in.
+type User struct {
+	ID           string
+	Email        string // lower case, trimmed
+	Name         string
+	PasswordHash string
+	Role         Role
+	CreatedAt    time.Time
+	DisabledAt   time.Time
+}
+
+// Actor is who does something: a signed-in user.
+type Actor struct {
+	UserID string
+	Role   Role
+}
+
+// Admin reports whether the actor may do everything.
+func (a Actor) Admin() bool { return a.Role == RoleAdmin }
+
+// Project is a study.
+type Project struct {
+	ID         string
+	Title      string
+	OwnerID    string
+	Forwarding Forwarding
+	Hold       time.Duration
+	CreatedAt  time.Time
+}
+
+// Device is an enrolled Pi; people read "box".
+type Device struct {
+	ID           string
+	Name         string
+	SecretHash   string
+	BoardModel   string
+	BoardSerial  string
+	Agent        string
+	Capabilities protocol.Capabilities
+	Status       protocol.Status // the last heard
+	EnrolledBy   string          // user who made the code
+	EnrolledAt   time.Time
+	FirstSeenAt  time.Time // first hello
+	LastSeenAt   time.Time
+	ConnectedAt  time.Time // of the last connection
+	RevokedAt    time.Time
+	// HeldAt is set when another board showed the same secret.
+	HeldAt time.Time
+	// ActiveHop is the one hop that the box serves now.
+	ActiveHop string
+	// OfferSeq rises with every change to the device's offers; it is their cursor.
+	OfferSeq int64
+	Version  int64
+}
+
+// Presence is what one may truthfully say of a box.
+type Presence string
+
+// Presences.
+const (
+	PresenceNever   Presence = "never seen"
+	PresenceOnline  Presence = "online"
+	PresenceAway    Presence = "away"
+	PresenceDark    Presence = "dark"
+	PresenceRevoked Presence = "revoked"
+	PresenceHeld    Presence = "held"
+)
+
+// DarkAfter is the silence after which a box counts as dark, not just away.
+const DarkAfter = 24 * time.Hour
+
+// Presence says how the box is at now. Online means heard within DeadAfter.
+func (d Device) Presence(now time.Time) Presence {
+	switch silent := now.Sub(d.LastSeenAt); {
+	case !d.RevokedAt.IsZero():
+		return PresenceRevoked
+	case !d.HeldAt.IsZero():
+		return PresenceHeld
+	case d.LastSeenAt.IsZero():
+		return PresenceNever
+	case silent <= protocol.DeadAfter:
+		return PresenceOnline
+	case silent <= DarkAfter:
+		return PresenceAway
+	default:
+		return PresenceDark
+	}
+}
+
+// EnrolCode lets one box become a device, once.
+type EnrolCode struct {
+	ID         string
+	Hash       string
+	Label      string // the name the box will have
+	CreatedBy  string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	UsedAt     time.Time
+	UsedDevice string
+	RevokedAt  time.Time
+}
+
+// CodeState is what an enrolment code is good for.
+type CodeState string
+
+// States of an enrolment code.
+const (
+	CodeOpen    CodeState = "open"
+	CodeUsed    CodeState = "used"
+	CodeExpired CodeState = "expired"
+	CodeRevoked CodeState = "revoked"
+)
+
+// CodeLifetime is how long an enrolment code can be used.
+const CodeLifetime = 24 * time.Hour
+
+// State says what the code is good for at now.
+func (c EnrolCode) State(now time.Time) CodeState {
+	switch {
+	case !c.UsedAt.IsZero():
+		return CodeUsed
+	case !c.RevokedAt.IsZero():
+		return CodeRevoked
+	case !now.Before(c.ExpiresAt):
+		return CodeExpired
+	default:
+		return CodeOpen
+	}
+}
+
+// Variant says which copy of a file this is.
+type Variant string
+
+// Variants: the bytes as they came, and the copy that is shown and forwarded.
+const (
+	VariantOriginal Variant = "original"
+	VariantShared   Variant = "shared"
+)
+
+// File is a stored file of a whisper: of its seed (position 0) or of a reply.
+type File struct {
+	ID        string
+	WhisperID string
+	HopID     string // empty for the seed
+	ReplyID   string // empty for the seed
+	Position  int
+	Role      protocol.Role
+	Variant   Variant
+	SHA256    string
+	Size      int64
+	Type      string
+	Width     int
+	Height    int
+	Duration  time.Duration
+	CreatedAt time.Time
+}
+
+// Media is a stored file before it belongs to a whisper: an original and its
+// shared copy. Both digests may be the same where no copy could be made.
+type Media struct {
+	Role     protocol.Role
+	Type     string
+	SHA256   string
+	Size     int64
+	Width    int
+	Height   int
+	Duration time.Duration
+
+	SharedType   string
+	SharedSHA256 string
+	SharedSize   int64
+	SharedWidth  int
+	SharedHeight int
+}
+
+// Upload is a finished upload that waits to be named by a reply or a start.
+type Upload struct {
+	ID         string // tus id
+	OwnerID    string // device or user id
+	Media      Media
+	FinishedAt time.Time
+	ExpiresAt  time.Time
+}
+
+// Reply is what a citizen sent for a hop.
+type Reply struct {
+	ID         string
+	HopID      string
+	WhisperID  string
+	DeviceID   string
+	Epoch      int
+	Take       int
+	State      protocol.ReceiptState
+	Facts      protocol.Facts
+	Files      []protocol.File // as the box sent them
+	ReceivedAt time.Time
+	RecallTill time.Time
+	TakenBack  time.Time
+}
+
+// Mail is one queued e-mail.
+type Mail struct {
+	ID        string
+	WhisperID string
+	To        string
+	Subject   string
+	Text      string
+	HTML      string
+	MessageID string
+	State     MailState
+	Attempts  int
+	NextAt    time.Time
+	LastError string
+	CreatedAt time.Time
+	SentAt    time.Time
+}
+
+// MailState is where a mail stands.
+type MailState string
+
+// States of a mail.
+const (
+	MailQueued MailState = "queued"
+	MailSent   MailState = "sent"
+	MailFailed MailState = "failed" // given up; shown on the page
+)
+
+// Event is a line of a whisper's history.
+type Event struct {
+	ID        string
+	ProjectID string
+	WhisperID string
+	HopID     string
+	DeviceID  string
+	UserID    string
+	Kind      string
+	Detail    string
+	At        time.Time
+}
