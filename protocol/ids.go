@@ -51,16 +51,20 @@ const CodeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 // once, 24 hours, throttled).
 const CodeLength = 10
 
-// NormalizeCode turns what an installer typed into the stored form: upper case,
-// without spaces and hyphens. ok is false where it cannot be a code.
+// NormalizeCode turns what an installer typed or pasted into the stored form:
+// upper case, without spaces and dashes. ok is false where it cannot be a code.
 func NormalizeCode(typed string) (code string, ok bool) {
 	var b strings.Builder
 	for _, r := range typed {
-		r = unicode.ToUpper(r)
-		switch {
-		case r == ' ' || r == '-' || r == '\t':
+		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) {
 			continue
-		case r > unicode.MaxASCII || !strings.ContainsRune(CodeAlphabet, r):
+		}
+		// Only ASCII is raised: U+017F would become an S.
+		if 'a' <= r && r <= 'z' {
+			r -= 'a' - 'A'
+		}
+		switch {
+		case !strings.ContainsRune(CodeAlphabet, r):
 			return "", false
 		case b.Len() == CodeLength:
 			return "", false

@@ -47,7 +47,8 @@ func decode(data []byte, v any, strict bool) error {
 // maxDepth bounds nesting; the deepest message of ours has four levels.
 const maxDepth = 16
 
-// noRepeats refuses an object that names a field twice: two readers could
+// noRepeats refuses an object that names a field twice, or in another spelling
+// than lower case: encoding/json takes "Hop" for "hop", and two readers could
 // otherwise understand two different things.
 func noRepeats(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -81,6 +82,9 @@ func noRepeats(data []byte) error {
 			}
 		} else if top >= 0 && stack[top].object && stack[top].key {
 			name := tok.(string)
+			if !ownSpelling(name) {
+				return fmt.Errorf("protocol: field %.40q is not in lower case", name)
+			}
 			if stack[top].seen[name] {
 				return fmt.Errorf("protocol: field %.40q comes twice", name)
 			}
@@ -94,14 +98,30 @@ func noRepeats(data []byte) error {
 	}
 }
 
-// ParseMessage reads one websocket text frame. The type may be one that this
-// build does not know: the receiver passes over it.
-func ParseMessage(frame []byte) (Message, error) {
+// ownSpelling reports a name as our fields are spelled: a-z, 0-9 and _.
+func ownSpelling(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// ParseMessage reads one websocket text frame of a box. The type may be one
+// that this build does not know: the receiver passes over it.
+func ParseMessage(frame []byte) (Message, error) { return parseMessage(frame, true) }
+
+// ParseMessageLoose is ParseMessage but passes over fields that it does not
+// know: what a box uses on the server's frames.
+func ParseMessageLoose(frame []byte) (Message, error) { return parseMessage(frame, false) }
+
+func parseMessage(frame []byte, strict bool) (Message, error) {
 	var m Message
 	if len(frame) > MaxMessageBytes {
 		return m, fmt.Errorf("protocol: a message of %d bytes is over the limit of %d", len(frame), MaxMessageBytes)
 	}
-	if err := Decode(frame, &m); err != nil {
+	if err := decode(frame, &m, strict); err != nil {
 		return m, err
 	}
 	if !validToken(string(m.Type)) {

@@ -1,6 +1,8 @@
 // Package protocol is what box and server share: wire messages, ids, limits
 // and error codes. It needs only the standard library and decides nothing, so
-// that a box may run months after its server was updated.
+// that a box may run months after its server was updated. Both halves test
+// against the vectors in testdata: one file a shape, "good" ones in exactly our
+// spelling, "bad" ones with the complaint to expect.
 package protocol
 
 // Version is the wire version this build speaks. History:
