@@ -1,0 +1,102 @@
+// Package archtest keeps the package table of docs/design.md true. Its test reads the import graph
+// and fails on a package, an edge or a use that the tables below do not name.
+//
+// To change the architecture, change a row here and the design in the same commit. An edge that
+// the design does not show belongs into extra, with its reason.
+package archtest
+
+// row is one package of ours. Names are as the design writes them: "agent i/flow" is agent/internal/flow.
+type row struct {
+	name string
+	may  []string // packages of ours it may import
+	pure bool     // rules only: no clock, disk, network, log, goroutine, and no module of others
+}
+
+// everyone's vocabulary: ids, limits and error codes are said once. It is pure, so nothing leaks through it.
+const everyone = "protocol"
+
+var rows = []row{
+	{name: "protocol", pure: true},
+	{name: "systemd"},
+
+	{name: "agent", may: []string{"agent i/cli"}},
+	{name: "agent cmd/illumi-agent", may: []string{"agent"}},
+	{name: "agent i/cli", may: []string{"systemd", "agent i/daemon", "agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/retry", "agent i/config"}},
+	{name: "agent i/daemon", may: []string{"agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/retry", "agent i/config"}},
+	{name: "agent i/flow", pure: true},
+	{name: "agent i/panel", may: []string{"agent i/flow"}},
+	{name: "agent i/media"},
+	{name: "agent i/spool"},
+	{name: "agent i/link", may: []string{"agent i/retry"}},
+	{name: "agent i/transfer", may: []string{"agent i/retry", "agent i/spool"}},
+	{name: "agent i/retry"},
+	{name: "agent i/config"},
+
+	{name: "server", may: []string{"server i/cli"}},
+	{name: "server cmd/illumi-server", may: []string{"server"}},
+	{name: "server i/cli", may: []string{"systemd", "server i/app", "server i/model", "server i/relay", "server i/store", "server i/blob", "server i/auth", "server i/mail"}},
+	{name: "server i/app", may: []string{"server i/model", "server i/route", "server i/relay", "server i/store", "server i/blob", "server i/media", "server i/upload", "server i/hub", "server i/bus", "server i/auth", "server i/mail", "server i/api", "server i/web"}},
+	{name: "server i/model", pure: true},
+	{name: "server i/route", may: []string{"server i/model"}, pure: true},
+	{name: "server i/relay", may: []string{"server i/model", "server i/route"}},
+	{name: "server i/store", may: []string{"server i/model"}},
+	{name: "server i/blob"},
+	{name: "server i/media", may: []string{"server i/model"}},
+	{name: "server i/upload", may: []string{"server i/blob"}},
+	{name: "server i/hub"},
+	{name: "server i/bus"},
+	{name: "server i/auth", may: []string{"server i/model", "server i/store"}},
+	{name: "server i/mail", may: []string{"server i/model"}},
+	{name: "server i/api", may: []string{"server i/model", "server i/relay", "server i/hub", "server i/upload"}},
+	{name: "server i/web", may: []string{"server i/model", "server i/relay"}},
+}
+
+// edge is an import that the design's table does not show.
+type edge struct {
+	from, to, why string
+}
+
+var extra = []edge{
+	{"server i/api", "server i/auth", "a device's or a token's request is let in before anything else is done with it"},
+	{"server i/web", "server i/auth", "every page is somebody's page"},
+	{"server i/web", "server i/web/assets", "pages name the bundled scripts and styles by hash"},
+	{"server i/store", "server i/store/db", "the queries that sqlc compiled; nobody else may call them"},
+}
+
+// inner lists folders that are a part of their parent rather than a row of their own.
+var inner = []row{
+	{name: "server i/web/assets"},
+	{name: "server i/store/db"},
+}
+
+// Everything under scripts/ drives the two halves from outside, through their facades.
+var scriptsMay = []string{"agent", "server"}
+
+// home says which packages may use a part of the standard library. Homes of other people's
+// modules are in docs/dependencies.md, which the test reads.
+type home struct {
+	path string
+	in   []string
+	why  string
+}
+
+var homes = []home{
+	{"database/sql", []string{"server i/store", "server i/store/db"}, "one SQL text, one place that decides about transactions"},
+	{"os/exec", []string{"agent i/media"}, "subprocesses need limits and a reaper; one place has them"},
+	{"html/template", []string{"server i/web", "server i/mail"}, "whatever people typed is escaped in two places, and nowhere by hand"},
+}
+
+// Pure packages get time in an event and hand their effects back as values.
+var (
+	// impurePaths are forbidden with all that is below them, but for pureExceptions.
+	impurePaths    = []string{"os", "net", "log", "database", "syscall", "io/ioutil", "path/filepath", "testing", "unsafe", "plugin", "embed"}
+	pureExceptions = []string{"net/url", "net/mail", "net/netip"} // parsers of text
+
+	impureTime = []string{"Now", "Since", "Until", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer", "Sleep"}
+	// The functions of the package, which are seeded by the machine; a generator made from a seed is fine.
+	impureRand = []string{"Int", "IntN", "Intn", "Int31", "Int31n", "Int32", "Int32N", "Int63", "Int63n", "Int64", "Int64N",
+		"Uint", "UintN", "Uint32", "Uint32N", "Uint64", "Uint64N", "Float32", "Float64", "ExpFloat64", "NormFloat64", "N", "Perm", "Shuffle", "Read", "Seed"}
+)
+
+// maxLines is where a file has become two. Generated files may be longer.
+const maxLines = 500
