@@ -5,6 +5,11 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 assets="$root/server/internal/web/assets"
 
+# Whoever runs our scripts trusts this checkout; git asks again where another user owns it, as in a CI container.
+if [[ -z ${GIT_CONFIG_COUNT:-} ]]; then
+  export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$root"
+fi
+
 # say prints a line about the script's progress; fail prints why it stops, and stops.
 say() { printf '%s\n' "$*"; }
 fail() {
