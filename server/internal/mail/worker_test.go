@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 // table is one row of the queue in memory, with the store's rules of leases.
 type table struct {
+	mu         sync.Mutex // held by Tx, and by a test that changes the row under a running worker
 	row        model.Mail
 	leased     time.Time
 	failDone   error // the next MailDone fails with it
@@ -80,7 +82,11 @@ func newBench(t *testing.T, s Sender) *bench {
 	b := &bench{table: &table{row: letter(t, news())}}
 	b.now = b.table.row.CreatedAt
 	b.Worker = &Worker{
-		Tx:      func(_ context.Context, fn func(Queue) error) error { return fn(b.table) },
+		Tx: func(_ context.Context, fn func(Queue) error) error {
+			b.table.mu.Lock()
+			defer b.table.mu.Unlock()
+			return fn(b.table)
+		},
 		Sender:  s,
 		Changed: func(_ context.Context, m model.Mail) { b.changes = append(b.changes, m.State) },
 		Log:     slog.New(slog.DiscardHandler),
@@ -257,7 +263,9 @@ func TestWorker_Run(t *testing.T) {
 		if len(f.Sent()) != 1 {
 			t.Errorf("%d mails after the wake-up", len(f.Sent()))
 		}
+		b.table.mu.Lock()
 		b.table.row.State, b.table.row.NextAt = model.MailQueued, time.Now()
+		b.table.mu.Unlock()
 		time.Sleep(pollEvery)
 		synctest.Wait()
 		if len(f.Sent()) != 2 {
