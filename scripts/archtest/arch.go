@@ -60,13 +60,13 @@ var extra = []edge{
 	{"server i/api", "server i/auth", "a device's or a token's request is let in before anything else is done with it"},
 	{"server i/web", "server i/auth", "every page is somebody's page"},
 	{"server i/web", "server i/web/assets", "pages name the bundled scripts and styles by hash"},
-	{"server i/store", "server i/store/db", "the queries that sqlc compiled; nobody else may call them"},
+	{"server i/store", "server i/store/internal/sqlcgen", "the queries that sqlc compiled; nobody else may call them"},
 }
 
 // inner lists folders that are a part of their parent rather than a row of their own.
 var inner = []row{
 	{name: "server i/web/assets"},
-	{name: "server i/store/db"},
+	{name: "server i/store/internal/sqlcgen"},
 }
 
 // Everything under scripts/ drives the two halves from outside, through their facades.
@@ -81,7 +81,7 @@ type home struct {
 }
 
 var homes = []home{
-	{"database/sql", []string{"server i/store", "server i/store/db"}, "one SQL text, one place that decides about transactions"},
+	{"database/sql", []string{"server i/store", "server i/store/internal/sqlcgen"}, "one SQL text, one place that decides about transactions"},
 	{"os/exec", []string{"agent i/media"}, "subprocesses need limits and a reaper; one place has them"},
 	{"html/template", []string{"server i/web", "server i/mail"}, "whatever people typed is escaped in two places, and nowhere by hand"},
 }
