@@ -1,0 +1,447 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"io"
+	"maps"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"illumi/protocol"
+	"illumi/server/internal/blob"
+	"illumi/server/internal/model"
+)
+
+const userBase = "/app/uploads/"
+
+// book is a Recorder in memory; with a path it is also on disk, for processes
+// that are killed.
+type book struct {
+	mu   sync.Mutex
+	path string
+	rows map[string]model.Upload
+	puts int
+	fail error
+}
+
+func openBook(path string) (*book, error) {
+	b := &book{path: path, rows: map[string]model.Upload{}}
+	if path == "" {
+		return b, nil
+	}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return b, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, json.Unmarshal(raw, &b.rows)
+}
+
+func (b *book) save() error {
+	if b.path == "" {
+		return nil
+	}
+	raw, err := json.Marshal(b.rows)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(b.path+".new", raw, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(b.path+".new", b.path)
+}
+
+func (b *book) PutUpload(_ context.Context, u model.Upload) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail != nil {
+		return b.fail
+	}
+	b.puts++
+	b.rows[u.ID] = u
+	return b.save()
+}
+
+func (b *book) Upload(_ context.Context, id string) (model.Upload, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u, ok := b.rows[id]
+	return u, ok, nil
+}
+
+func (b *book) ExpiredUploads(_ context.Context, now time.Time, limit int) ([]model.Upload, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := slices.DeleteFunc(slices.Collect(maps.Values(b.rows)), func(u model.Upload) bool { return !u.ExpiresAt.Before(now) })
+	slices.SortFunc(out, func(x, y model.Upload) int { return x.ExpiresAt.Compare(y.ExpiresAt) })
+	return out[:min(limit, len(out))], nil
+}
+
+func (b *book) DeleteUpload(_ context.Context, id string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.rows, id)
+	return b.save()
+}
+
+func (b *book) inUse(_ context.Context, digest string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, u := range b.rows {
+		if u.Media.SHA256 == digest || u.Media.SharedSHA256 == digest {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (b *book) all() []model.Upload {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Values(b.rows))
+}
+
+// rig is a service behind Echo on a loopback port.
+type rig struct {
+	t    testing.TB
+	root string
+	s    *Service
+	book *book
+	srv  *httptest.Server
+	now  time.Time
+}
+
+func openService(root string, b *book, now func() time.Time) (*Service, error) {
+	blobs, err := blob.Open(filepath.Join(root, "media"))
+	if err != nil {
+		return nil, err
+	}
+	return Open(Options{
+		Dir: filepath.Join(root, "uploads"), Blobs: blobs, Recorder: b,
+		InUse: b.inUse, NetworkTimeout: 20 * time.Second, Now: now,
+	})
+}
+
+// mount is how the app is expected to do it: two paths, two credentials.
+func mount(s *Service) (http.Handler, error) {
+	boxes, err := s.Handler(protocol.PathUploads, func(r *http.Request) (string, OwnerKind, error) {
+		id, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok {
+			return "", "", model.Refuse(protocol.CodeDeviceUnknown, "This box is not known here.", "Enrol it.")
+		}
+		return id, OwnerDevice, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := s.Handler(userBase, func(r *http.Request) (string, OwnerKind, error) {
+		c, err := r.Cookie("session")
+		if err != nil {
+			return "", "", model.Refuse(protocol.CodeSignIn, "You are not signed in.", "Sign in.")
+		}
+		return c.Value, OwnerUser, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	for base, h := range map[string]*Handler{protocol.PathUploads: boxes, userBase: pages} {
+		e.Any(strings.TrimSuffix(base, "/"), echo.WrapHandler(h))
+		e.Any(base+"*", echo.WrapHandler(h))
+	}
+	return e, nil
+}
+
+func newRig(t testing.TB) *rig { return newRigAt(t, t.TempDir()) }
+
+func newRigAt(t testing.TB, root string) *rig {
+	t.Helper()
+	b, err := openBook("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, root: root, book: b, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	r.start()
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *rig) start() {
+	r.t.Helper()
+	s, err := openService(r.root, r.book, func() time.Time { return r.now })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	h, err := mount(s)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.s, r.srv = s, httptest.NewServer(h)
+}
+
+func (r *rig) stop() {
+	if r.srv == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := r.s.Close(ctx); err != nil {
+		r.t.Errorf("close: %v", err)
+	}
+	r.srv.Close()
+	r.srv = nil
+}
+
+// left lists what lies in the upload directory and how many blobs there are.
+func (r *rig) left() (files []string, blobs int) {
+	r.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(r.root, "uploads"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, e := range entries {
+		files = append(files, e.Name())
+	}
+	if err := r.s.blobs.Walk(func(string, int64, time.Time) error { blobs++; return nil }); err != nil {
+		r.t.Fatal(err)
+	}
+	parts, err := os.ReadDir(filepath.Join(r.root, "media", ".part"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, p := range parts {
+		files = append(files, p.Name())
+	}
+	return files, blobs
+}
+
+func (r *rig) empty() {
+	r.t.Helper()
+	if files, blobs := r.left(); len(files) != 0 || blobs != 0 {
+		r.t.Errorf("left behind: files %q, %d blobs", files, blobs)
+	}
+}
+
+// client is a box, or a page where user is set, over plain HTTP.
+type client struct {
+	t    testing.TB
+	url  string
+	box  string
+	user string
+}
+
+func (r *rig) box(name string) client  { return client{t: r.t, url: r.srv.URL, box: name} }
+func (r *rig) page(name string) client { return client{t: r.t, url: r.srv.URL, user: name} }
+
+type reply struct {
+	status  int
+	header  http.Header
+	problem protocol.Problem
+}
+
+func (c client) request(method, path string, body io.Reader, header ...string) *http.Request {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Tus-Resumable", "1.0.0")
+	if c.box != "" {
+		req.Header.Set("Authorization", "Bearer "+c.box)
+	}
+	if c.user != "" {
+		req.AddCookie(&http.Cookie{Name: "session", Value: c.user})
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return req
+}
+
+func (c client) try(method, path string, body io.Reader, header ...string) (reply, error) {
+	c.t.Helper()
+	res, err := http.DefaultClient.Do(c.request(method, path, body, header...))
+	if err != nil {
+		return reply{}, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return reply{}, err
+	}
+	out := reply{status: res.StatusCode, header: res.Header}
+	if res.StatusCode >= 400 && method != http.MethodHead {
+		if err := protocol.Decode(raw, &out.problem); err != nil {
+			c.t.Errorf("%s %s: %d is no problem document: %q", method, path, res.StatusCode, raw)
+		}
+		p := out.problem
+		if got := res.Header.Get("Content-Type"); got != protocol.ProblemType || p.Status != res.StatusCode || p.Detail == "" || p.Code == "" || p.Title == "" {
+			c.t.Errorf("%s %s: incomplete problem %+v (%s)", method, path, p, got)
+		}
+		if strings.Contains(string(raw), "/tmp") || strings.Contains(string(raw), "ERR_") {
+			c.t.Errorf("%s %s: the problem tells what is inside: %s", method, path, raw)
+		}
+	}
+	return out, nil
+}
+
+func (c client) do(method, path string, body io.Reader, header ...string) reply {
+	c.t.Helper()
+	out, err := c.try(method, path, body, header...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return out
+}
+
+func (c client) base() string {
+	if c.user != "" {
+		return userBase
+	}
+	return protocol.PathUploads
+}
+
+func meta(role protocol.Role, digest string) string {
+	b64 := base64.StdEncoding.EncodeToString
+	out := "role " + b64([]byte(role)) + ",filename " + b64([]byte("Oma Käthe.jpg"))
+	if digest != "" {
+		out += ",sha256 " + b64([]byte(digest))
+	}
+	return out
+}
+
+func (c client) announce(role protocol.Role, digest string, size int) reply {
+	c.t.Helper()
+	return c.do(http.MethodPost, c.base(), nil, "Upload-Length", strconv.Itoa(size), "Upload-Metadata", meta(role, digest))
+}
+
+// create begins an upload of data and returns its path.
+func (c client) create(role protocol.Role, data []byte) string {
+	c.t.Helper()
+	out := c.announce(role, sum(data), len(data))
+	at := out.header.Get("Location")
+	if out.status != http.StatusCreated || !strings.HasPrefix(at, c.base()) {
+		c.t.Fatalf("create: %d %q %+v", out.status, at, out.problem)
+	}
+	return at
+}
+
+func (c client) patch(at string, offset int, data []byte) reply {
+	c.t.Helper()
+	return c.do(http.MethodPatch, at, bytes.NewReader(data), patchHeader(offset)...)
+}
+
+func patchHeader(offset int) []string {
+	return []string{"Content-Type", "application/offset+octet-stream", "Upload-Offset", strconv.Itoa(offset)}
+}
+
+func (c client) offset(at string) int {
+	c.t.Helper()
+	out := c.do(http.MethodHead, at, nil)
+	n, err := strconv.Atoi(out.header.Get("Upload-Offset"))
+	if out.status != http.StatusOK || err != nil {
+		c.t.Fatalf("head: %d, offset %v", out.status, err)
+	}
+	return n
+}
+
+// dialPatch sends a PATCH that announces all of rest but sends only its first
+// n bytes, and leaves the connection open.
+func (c client) dialPatch(at string, offset int, rest []byte, n int) net.Conn {
+	c.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		c.t.Fatal(err)
+	}
+	req := c.request(http.MethodPatch, at, bytes.NewReader(rest), patchHeader(offset)...)
+	var head bytes.Buffer
+	if err := req.Write(&head); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := conn.Write(head.Bytes()[:head.Len()-len(rest)+n]); err != nil {
+		c.t.Fatal(err)
+	}
+	return conn
+}
+
+func idOf(at string) string { return filepath.Base(at) }
+
+func sum(data []byte) string {
+	s := sha256.Sum256(data)
+	return hex.EncodeToString(s[:])
+}
+
+// wav makes a 16-bit mono recording with a tone of its own.
+func wav(seconds, pitch float64) []byte {
+	const rate = 8000
+	n := int(seconds * rate)
+	b := make([]byte, 0, 44+2*n)
+	b = append(b, "RIFF"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(36+2*n))
+	b = append(b, "WAVEfmt "...)
+	b = binary.LittleEndian.AppendUint32(b, 16)
+	b = binary.LittleEndian.AppendUint16(b, 1)
+	b = binary.LittleEndian.AppendUint16(b, 1)
+	b = binary.LittleEndian.AppendUint32(b, rate)
+	b = binary.LittleEndian.AppendUint32(b, 2*rate)
+	b = binary.LittleEndian.AppendUint16(b, 2)
+	b = binary.LittleEndian.AppendUint16(b, 16)
+	b = append(b, "data"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*n))
+	for i := range n {
+		v := int16(8000 * math.Sin(2*math.Pi*pitch*float64(i)/rate))
+		b = binary.LittleEndian.AppendUint16(b, uint16(v))
+	}
+	return b
+}
+
+func jpegOf(t testing.TB, w, h int) []byte {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			m.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(x * y), 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func want[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
