@@ -54,3 +54,95 @@ const (
 
 // Prompt is the key of a spoken sentence; Prompts has their English texts.
 type Prompt string
+
+// Phase is the state's name in people.md 2.2 and 2.5.
+type Phase string
+
+// Phases of a box.
+const (
+	Boot       Phase = "BOOT"
+	Idle       Phase = "IDLE"
+	New        Phase = "NEW"
+	NewQuiet   Phase = "NEW_QUIET"
+	Playing    Phase = "PLAYING"
+	Invite     Phase = "INVITE"
+	Heard      Phase = "HEARD"
+	RecReady   Phase = "REC_READY"
+	Recording  Phase = "RECORDING"
+	Check      Phase = "CHECK"
+	Empty      Phase = "EMPTY"
+	PhotoAsk   Phase = "PHOTO_ASK"
+	PhotoCount Phase = "PHOTO_COUNT"
+	Review     Phase = "REVIEW"
+	Draft      Phase = "DRAFT"
+	Sending    Phase = "SENDING"
+	Sent       Phase = "SENT"
+	Queued     Phase = "QUEUED"
+	Recall     Phase = "RECALL"
+	Paused     Phase = "PAUSED"
+	Ended      Phase = "ENDED"
+	MicFault   Phase = "E_MIC"
+)
+
+// Code names what went wrong, for the researcher and the log (people.md 2.5).
+type Code string
+
+// Codes of Report effects and of failed completions.
+const (
+	CodeOffline  Code = "E_OFFLINE"
+	CodeAuth     Code = "E_AUTH"
+	CodeMedia    Code = "E_MEDIA"
+	CodeMic      Code = "E_MIC"
+	CodeSpeaker  Code = "E_SPK"
+	CodeCamera   Code = "E_CAM"
+	CodeDisk     Code = "E_DISK"
+	CodePower    Code = "E_POWER"
+	CodeButton   Code = "E_BTN"
+	CodeClock    Code = "E_CLOCK"
+	CodeNoSpeech Code = "NO_SPEECH" // twice nothing was heard
+	CodeNoRecall Code = "NO_RECALL" // a take-back was not answered
+	CodeWiped    Code = "WIPED"     // the study ended and the box is empty: the answer to END
+)
+
+// TimerName names a timer. Setting one replaces the one of that name.
+type TimerName string
+
+// Timers that the machine asks for.
+const (
+	TimerPhase   TimerName = "phase"   // the phase's own time-out
+	TimerAgain   TimerName = "again"   // say it once more; the end of a short window
+	TimerWarn    TimerName = "warn"    // recording: the last seconds begin
+	TimerSilence TimerName = "silence" // recording: nobody speaks any more
+	TimerVoice   TimerName = "voice"   // what plays should have ended by now
+	TimerDevice  TimerName = "device"  // the microphone should have opened by now
+	TimerKeep    TimerName = "keep"    // an unsent take is erased
+	TimerAlert   TimerName = "alert"   // the server should have acknowledged a report
+	TimerStuck1  TimerName = "stuck1"
+	TimerStuck2  TimerName = "stuck2"
+	TimerStuck3  TimerName = "stuck3"
+)
+
+// Stage is how far a citizen is with a hop; the server is told.
+type Stage string
+
+// Stages. "delivered" is told by whoever stores the media.
+const (
+	StageHeard     Stage = "heard"
+	StageRecording Stage = "recording"
+	StageSaved     Stage = "saved"
+)
+
+// What became of the photo of a take (protocol.Facts).
+const (
+	PhotoTaken    = "taken"
+	PhotoDeclined = "declined"
+	PhotoNone     = "none" // not allowed, or no camera
+	PhotoDark     = "dark"
+	PhotoFailed   = "failed"
+)
+
+// Who sent a reply (protocol.Facts).
+const (
+	SentByPress = "press"
+	SentByGrace = "grace"
+)

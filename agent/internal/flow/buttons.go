@@ -1,0 +1,128 @@
+package flow
+
+// tables say what an accepted press does, by the number of buttons of a box.
+// The two- and three-button boxes (people.md 2.3, 2.4) are other cells in the
+// same machine.
+var tables = map[int]func(*move, Button){1: oneButton}
+
+// oneButton is the column "BTN1" of people.md 2.2 (a). What is not here is
+// ignored: BOOT, REC_READY, CHECK, SENDING, RECALL.
+func oneButton(m *move, _ Button) {
+	switch m.s.Phase {
+	case Idle:
+		m.reassure()
+	case New, NewQuiet, Heard:
+		m.toPlaying()
+	case Playing:
+		m.stopPlaying()
+	case Invite, Empty:
+		m.record()
+	case Recording:
+		m.stopByPress()
+	case PhotoAsk:
+		m.toPhotoCount()
+	case PhotoCount:
+		m.cancelPhoto()
+	case Review:
+		if m.s.Confirm {
+			m.toSending(SentByPress)
+		} else {
+			m.record()
+		}
+	case Draft:
+		m.listenToDraft()
+	case Sent:
+		m.askRecall()
+	case Queued:
+		m.queuedStatus()
+	case Paused:
+		m.answer(SayPaused)
+	case Ended:
+		m.answer(SayEnded)
+	case MicFault:
+		m.micExcuse()
+	}
+}
+
+// Offers reports whether a press would do more than reassure: the button is lit.
+func (s State) offers() bool {
+	switch s.Phase {
+	case New, NewQuiet, Heard, Draft:
+		return !s.NoSpeaker
+	case Playing, Invite, Recording, Empty, PhotoAsk, PhotoCount, Review:
+		return true
+	case Sent:
+		return s.recallFor() > 0
+	}
+	return false
+}
+
+// press accepts a press or not (people.md P5, P7): after an accepted one the
+// button must have been up for 50 ms and T_LOCK must have passed, and the phase
+// must have had time to be noticed.
+func (m *move) press() {
+	k := m.key()
+	if k == nil || k.Down {
+		return // a button that the box does not have; or a repetition without a release
+	}
+	k.Down = true
+	m.arm(stuckTimer(m.e.Button), m.s.Config.Timers.Stuck)
+	if m.e.At < k.Lock || m.e.At < k.Up+upFor {
+		return
+	}
+	if m.s.GuardSaid != 0 || m.e.At < m.s.Guard {
+		return
+	}
+	k.Lock = m.e.At + m.s.Config.Timers.Lock
+	tables[m.s.Config.Buttons](m, m.e.Button)
+}
+
+// release ends hold-to-talk (people.md P4), and what is stuck is free again.
+func (m *move) release() {
+	k := m.key()
+	if k == nil || !k.Down {
+		return
+	}
+	k.Down, k.Stuck, k.Up = false, false, m.e.At
+	m.disarm(stuckTimer(m.e.Button))
+	if m.s.Phase != Recording || !m.s.Holding || m.e.Button != Main {
+		return
+	}
+	if m.e.At < m.s.Since+holdFor {
+		m.s.Holding = false // a long press, not a hold: they speak on, and press to stop
+		return
+	}
+	// Letting go before T_REC_MIN stops as well: somebody who let go believes
+	// that nobody listens any more. The check then finds the take too short.
+	m.stopRecording("")
+}
+
+// key is the button of the event, nil where the box has none such.
+func (m *move) key() *Key {
+	if m.e.Button < Main || int(m.e.Button) > m.s.Config.Buttons || m.e.Button > Third {
+		return nil
+	}
+	return &m.s.Keys[m.e.Button-1]
+}
+
+func stuckTimer(b Button) TimerName {
+	return [...]TimerName{TimerStuck1, TimerStuck2, TimerStuck3}[b-1]
+}
+
+// stuck is E_BTN: the button is down for T_STUCK. While the microphone opens or
+// is open that is hold-to-talk, and nothing may be said anyway.
+func (m *move) stuck(b Button) {
+	if m.s.Phase == RecReady || m.s.Phase == Recording {
+		m.arm(stuckTimer(b), m.s.Config.Timers.Stuck)
+		return
+	}
+	m.s.Keys[b-1].Stuck = true // until released no edge can come, so it is ignored by itself
+	m.do(Effect{Do: Report, Code: CodeButton, Seq: m.seq()})
+	m.say(SayHeld)
+}
+
+// answer says something to a press that changes nothing.
+func (m *move) answer(p Prompt) {
+	m.hush()
+	m.say(p)
+}

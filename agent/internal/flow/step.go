@@ -1,0 +1,332 @@
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// Step is the whole interaction: what follows from an event in a state. It is
+// total: an event that means nothing in a state changes nothing and does nothing.
+func Step(s State, e Event) (State, []Effect) {
+	m := move{s: s.clone(), e: e}
+	m.dispatch()
+	m.pauseIfDone()
+	return m.s, m.out
+}
+
+// dispatch is the table's columns. Each function below switches on the phase:
+// that is the table's rows.
+func (m *move) dispatch() {
+	switch m.e.Kind {
+	case KindPress:
+		m.press()
+	case KindRelease:
+		m.release()
+	case KindTimer:
+		m.timer()
+	case KindEnded:
+		m.ended()
+	case KindMSG:
+		m.arrived()
+	case KindACK:
+		m.acknowledged()
+	case KindRemind:
+		m.reminded()
+	case KindRecalled:
+		m.recalled()
+	case KindMicOpened, KindMicFailed, KindMicLost, KindMicBack, KindVoice, KindSpeech, KindNoSpeech:
+		m.microphone()
+	case KindPhotoOK, KindPhotoDark, KindPhotoFailed:
+		m.photographed()
+	case KindSealed, KindSealFailed, KindTakenBack, KindNotBack:
+		m.delivered()
+	case KindBoot:
+		m.boot()
+	default:
+		m.circumstance()
+	}
+}
+
+// timer answers a timer that is due, unless it was stopped or set again since.
+func (m *move) timer() {
+	i := slices.Index(m.s.Timers, Alarm{Name: m.e.Timer, Seq: m.e.Seq})
+	if i < 0 {
+		return
+	}
+	m.s.Timers = remove(m.s.Timers, i)
+	switch m.e.Timer {
+	case TimerPhase:
+		m.timeOut()
+	case TimerAgain:
+		m.again()
+	case TimerWarn:
+		m.s.Warned = true
+	case TimerSilence:
+		m.stopRecording(SayRecQuiet)
+	case TimerVoice:
+		m.do(Effect{Do: Stop})
+		m.said(CodeSpeaker)
+	case TimerDevice:
+		m.micFault(CodeMic)
+	case TimerKeep:
+		m.keptLongEnough()
+	case TimerAlert:
+		m.say(SayMicRing)
+	case TimerStuck1:
+		m.stuck(Main)
+	case TimerStuck2:
+		m.stuck(Second)
+	case TimerStuck3:
+		m.stuck(Third)
+	}
+}
+
+// timeOut is the table's column "Time-out".
+func (m *move) timeOut() {
+	switch m.s.Phase {
+	case Boot:
+		m.rest()
+	case Invite, Empty:
+		m.toHeard()
+	case Recording:
+		m.stopRecording(SayRecFull)
+	case Check:
+		m.passed()
+	case PhotoAsk:
+		m.noPhoto(PhotoDeclined)
+	case PhotoCount:
+		m.photoFailed(PhotoFailed, SayCamNone)
+	case Review:
+		if m.s.Confirm {
+			m.toDraft()
+		} else {
+			m.toSending(SentByGrace)
+		}
+	case Sending:
+		m.sendTried()
+	case Sent:
+		m.recallOver()
+	case Recall:
+		m.do(Effect{Do: Report, Code: CodeNoRecall, Hop: m.s.Turn.Hop, Seq: m.seq()})
+		m.notTakenBack()
+	case MicFault:
+		m.back()
+	}
+}
+
+// again says a prompt once more, or ends a short window.
+func (m *move) again() {
+	switch m.s.Phase {
+	case Invite:
+		m.say(SayInvite)
+	case Review:
+		m.say(m.reviewPrompt())
+	case Sending:
+		m.stillSending()
+	case Sent:
+		m.recallUnused()
+	}
+}
+
+// ended answers the end of what was heard.
+func (m *move) ended() {
+	s := &m.s
+	if s.GuardSaid != 0 && s.GuardSaid <= m.e.Seq && m.e.Seq <= s.Voice {
+		s.GuardSaid = 0
+		s.Guard = m.e.At + guardSpoken
+	}
+	if s.Voice == 0 || m.e.Seq != s.Voice {
+		return // something of the queue before the last, or stopped long ago
+	}
+	m.disarm(TimerVoice)
+	m.said(m.e.Code)
+}
+
+// said goes on after the last thing to be heard; code says why it was not.
+func (m *move) said(code Code) {
+	s := &m.s
+	s.Voice, s.VoiceBy = 0, 0
+	if s.GuardSaid != 0 {
+		s.GuardSaid = 0
+		s.Guard = m.e.At + guardSpoken
+	}
+	first := !s.Told
+	switch s.Phase {
+	case Playing:
+		if code == CodeMedia {
+			m.mediaBad(s.Turn.Hop)
+			return
+		}
+		m.played()
+	case Invite:
+		if first {
+			m.arm(TimerAgain, inviteAgain)
+			m.arm(TimerPhase, s.Config.Timers.Invite)
+		}
+	case RecReady:
+		if s.Mic {
+			m.toRecording()
+		} else {
+			m.openMic()
+		}
+		return
+	case Empty:
+		if first {
+			m.arm(TimerPhase, emptyWait)
+		}
+	case PhotoAsk:
+		if first {
+			m.arm(TimerPhase, s.Config.Timers.PhotoWait)
+		}
+	case PhotoCount:
+		if first {
+			m.do(Effect{Do: TakePhoto, Seq: s.Waiting, Hop: s.Turn.Hop, Take: s.Take.N})
+		}
+	case Review:
+		if first {
+			m.reviewAsked(code)
+			if s.Phase != Review {
+				return
+			}
+		}
+	case Draft:
+		if s.Listening {
+			m.toReview()
+			return
+		}
+	case Sent:
+		m.sentSaid()
+		return
+	case Queued:
+		if len(s.Queue) > 0 {
+			m.rest()
+			return
+		}
+	}
+	if s.Phase != MicFault {
+		s.Told = true
+	}
+}
+
+// move is one step under way: the state it has come to, and what is to be done.
+type move struct {
+	s   State
+	e   Event
+	out []Effect
+}
+
+func (m *move) do(f Effect) { m.out = append(m.out, f) }
+
+// seq gives an effect its number.
+func (m *move) seq() int64 {
+	m.s.Seq++
+	return m.s.Seq
+}
+
+// enter begins a phase. Presses are ignored for T_GRACE's little sister
+// T_GUARD, the timers of the phase before are over, and no device stays open
+// that does not belong here: that comes before anything else is begun.
+func (m *move) enter(p Phase) {
+	if p != Recording && p != RecReady {
+		m.closeMic()
+	}
+	if p != PhotoCount {
+		m.closeCamera()
+	}
+	m.disarm(TimerPhase, TimerAgain, TimerWarn, TimerSilence, TimerDevice, TimerAlert)
+	m.s.Phase = p
+	m.s.Within = Within{Since: m.e.At, Guard: m.e.At + guard}
+}
+
+func (m *move) closeMic() {
+	if m.s.Mic {
+		m.s.Mic = false
+		m.do(Effect{Do: CloseMic, Hop: m.s.Turn.Hop, Take: m.s.Rec})
+	}
+}
+
+func (m *move) closeCamera() {
+	if m.s.Camera {
+		m.s.Camera = false
+		m.do(Effect{Do: CloseCamera, Hop: m.s.Turn.Hop, Take: m.s.Take.N})
+	}
+}
+
+// say speaks after whatever is being heard.
+func (m *move) say(p Prompt) { m.hear(Effect{Do: Say, Prompt: p}, promptMax) }
+
+// ask says what a press will do. As that cannot be undone, no press counts
+// before it was said (people.md P7).
+func (m *move) ask(p Prompt) {
+	m.say(p)
+	m.s.GuardSaid = m.s.Voice
+}
+
+func (m *move) sound(t Tone) { m.hear(Effect{Do: Sound, Tone: t}, toneMax) }
+
+// hear adds to what is to be heard, and to the time by which all of it must
+// have ended.
+func (m *move) hear(f Effect, longest time.Duration) {
+	s := &m.s
+	s.VoiceBy = max(s.VoiceBy, m.e.At) + longest
+	s.Voice = m.seq()
+	f.Seq = s.Voice
+	m.do(f)
+	m.arm(TimerVoice, s.VoiceBy-m.e.At)
+}
+
+// hush stops what is being heard.
+func (m *move) hush() {
+	if m.s.Voice == 0 {
+		return
+	}
+	m.s.Voice, m.s.VoiceBy = 0, 0
+	m.do(Effect{Do: Stop})
+	m.disarm(TimerVoice)
+}
+
+func (m *move) blank() {
+	if m.s.Picture {
+		m.s.Picture = false
+		m.do(Effect{Do: Blank})
+	}
+}
+
+// arm starts a timer, in place of the one of that name.
+func (m *move) arm(name TimerName, after time.Duration) {
+	m.forgetTimer(name)
+	seq := m.seq()
+	m.s.Timers = append(m.s.Timers, Alarm{Name: name, Seq: seq})
+	m.do(Effect{Do: SetTimer, Timer: name, Seq: seq, After: after})
+}
+
+func (m *move) disarm(names ...TimerName) {
+	for _, name := range names {
+		if m.forgetTimer(name) {
+			m.do(Effect{Do: StopTimer, Timer: name})
+		}
+	}
+}
+
+// forgetTimer takes a timer off the list and reports whether it ran.
+func (m *move) forgetTimer(name TimerName) bool {
+	i := slices.IndexFunc(m.s.Timers, func(a Alarm) bool { return a.Name == name })
+	if i < 0 {
+		return false
+	}
+	m.s.Timers = remove(m.s.Timers, i)
+	return true
+}
+
+func (m *move) running(name TimerName) bool {
+	return slices.ContainsFunc(m.s.Timers, func(a Alarm) bool { return a.Name == name })
+}
+
+// remove gives the list without one; what is empty is nil, so that JSON gives
+// the same state back.
+func remove[T any](list []T, i int) []T {
+	if len(list) == 1 {
+		return nil
+	}
+	return slices.Delete(slices.Clone(list), i, i+1)
+}
