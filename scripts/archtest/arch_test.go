@@ -2,7 +2,6 @@ package archtest
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,6 +246,6 @@ func expect(t *testing.T, complaints []string, want string) {
 		return
 	}
 	if len(complaints) != 1 || !strings.Contains(complaints[0], want) {
-		t.Error(fmt.Sprintf("complaints: %q, want one that says %q", complaints, want))
+		t.Errorf("complaints: %q, want one that says %q", complaints, want)
 	}
 }
