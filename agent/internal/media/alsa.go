@@ -125,7 +125,7 @@ func (a *arecord) Read(p []int16) (int, error) {
 		err = errors.Join(fmt.Errorf("arecord gave no sound for %v", a.hung), a.kill())
 	}
 	// arecord answers our own signal with exit code 1, which is success.
-	if err == io.EOF && !a.stopped.Load() {
+	if errors.Is(err, io.EOF) && !a.stopped.Load() {
 		err = errors.Join(errLost, a.kill(), a.failure())
 	}
 	return n / 2, err

@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -109,7 +110,7 @@ func (s *spoken) Read(p []int16) (int, error) {
 		for n < len(p) && !s.ended {
 			k, err := s.sound.Read(p[n:])
 			n += k
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				s.ended = true
 				close(s.said)
 			} else if err != nil {

@@ -150,7 +150,7 @@ func (p *pushed) Read(b []int16) (int, error) {
 		p.out = Resample(p.in, Rate)
 	}
 	n, err := p.out.Read(b)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		// The page said all; the recording goes on until it is stopped.
 		<-p.stop
 	}

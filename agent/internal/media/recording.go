@@ -117,12 +117,12 @@ func (r *Recording) copy() {
 		if err != nil {
 			select {
 			case <-r.stopping:
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					return
 				}
 			default:
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = errLost
 			}
 			r.fail(nil, err)

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"errors"
 	"io"
 	"math"
 	"time"
@@ -95,7 +96,7 @@ func (r *resampled) fill(center int64) error {
 	for _, v := range r.in[:n] {
 		r.buf = append(r.buf, float32(v))
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		r.ended, r.end = true, r.base+int64(len(r.buf))
 		return nil
 	}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"errors"
 	"io"
 	"math"
 	"time"
@@ -66,7 +67,7 @@ func ReadClip(s Sound, limit time.Duration) (c Clip, err error) {
 	for len(c.Samples) < most {
 		n, err := s.Read(buf[:min(len(buf), most-len(c.Samples))])
 		c.Samples = append(c.Samples, buf[:n]...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return c, nil
 		}
 		if err != nil {

@@ -181,7 +181,9 @@ func TestPack_FileThenMurmurThenRefusal(t *testing.T) {
 	if err != nil || s.Duration() != 200*ms {
 		t.Errorf("recorded prompt: %v, %v", s, err)
 	}
-	s.Close()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 	s, err = Pack{Dir: dir, Murmur: true}.Prompt("invite", "Press now to answer. Or come back later.")
 	if err != nil || s.Duration() < 3*time.Second || s.Duration() > 6*time.Second {
 		t.Errorf("murmur of eight words: %v, %v", s.Duration(), err)

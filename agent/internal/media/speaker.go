@@ -31,7 +31,7 @@ func eachStretch(s Sound, gainDB float64, out func([]int16) error) error {
 				return oerr
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
