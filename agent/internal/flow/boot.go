@@ -42,8 +42,6 @@ func (m *move) boot() {
 	paused := s.Pausing || saved.Phase == Paused || saved.Pausing
 	m.restoreTurns(f, saved)
 	m.restoreTakes(f, saved)
-	// What was told before the start must not be told again: a turn that was
-	// shown has Arrived in the journal.
 	s.Pausing = paused
 	m.back()
 }
@@ -123,12 +121,7 @@ func (m *move) restoreTakes(f *Facts, saved State) {
 	slices.SortStableFunc(takes, func(a, b TakeFile) int { return cmp.Compare(b.N, a.N) }) // newest first
 	var strange []string
 	for _, t := range takes {
-		switch {
-		case t.Hop != s.Turn.Hop && s.holds(t.Hop):
-			// A whisper that waits had an answer begun: kept for when it is its turn? It
-			// cannot be: one at a time. Such takes are left from a turn offered anew.
-			fallthrough
-		case t.Hop != s.Turn.Hop:
+		if t.Hop != s.Turn.Hop { // of a turn that is over: one is answered at a time
 			if !slices.Contains(strange, t.Hop) {
 				strange = append(strange, t.Hop)
 				m.do(Effect{Do: EraseTakes, Hop: t.Hop})

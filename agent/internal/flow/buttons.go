@@ -44,7 +44,7 @@ func oneButton(m *move, _ Button) {
 	}
 }
 
-// Offers reports whether a press would do more than reassure: the button is lit.
+// offers reports whether a press would do more than reassure: the button is lit.
 func (s State) offers() bool {
 	switch s.Phase {
 	case New, NewQuiet, Heard, Draft:
@@ -74,7 +74,9 @@ func (m *move) press() {
 		return
 	}
 	k.Lock = m.e.At + m.s.Config.Timers.Lock
-	tables[m.s.Config.Buttons](m, m.e.Button)
+	if cells := tables[m.s.Config.Buttons]; cells != nil {
+		cells(m, m.e.Button)
+	}
 }
 
 // release ends hold-to-talk (people.md P4), and what is stuck is free again.
@@ -109,10 +111,11 @@ func stuckTimer(b Button) TimerName {
 	return [...]TimerName{TimerStuck1, TimerStuck2, TimerStuck3}[b-1]
 }
 
-// stuck is E_BTN: the button is down for T_STUCK. While the microphone opens or
-// is open that is hold-to-talk, and nothing may be said anyway.
+// stuck is E_BTN: the button is down for T_STUCK. Recording that is
+// hold-to-talk; and into what is recorded, played or counted nothing is said.
 func (m *move) stuck(b Button) {
-	if m.s.Phase == RecReady || m.s.Phase == Recording {
+	switch m.s.Phase {
+	case RecReady, Recording, Playing, PhotoCount:
 		m.arm(stuckTimer(b), m.s.Config.Timers.Stuck)
 		return
 	}

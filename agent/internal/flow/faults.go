@@ -111,11 +111,7 @@ func (m *move) speakerLost() {
 	m.do(Effect{Do: Report, Code: CodeSpeaker, Seq: m.seq()})
 	switch s.Phase {
 	case RecReady:
-		m.dropRec()
-		if s.Old.N != 0 && s.Take.N == 0 {
-			s.Take, s.Old = s.Old, Take{}
-		}
-		m.back()
+		m.notReady()
 	case Playing, Invite, Empty, PhotoAsk, PhotoCount, Review:
 		m.back()
 	case Draft:
@@ -141,7 +137,11 @@ func (m *move) hushChanges(quiet, clockUnknown bool) {
 		return
 	}
 	m.do(Effect{Do: Volume, Quiet: s.Hushed()})
-	if s.Phase == New || s.Phase == NewQuiet {
+	switch s.Phase {
+	case New:
+		m.hush()
+		m.toNew()
+	case NewQuiet:
 		m.toNew()
 	}
 }
@@ -186,8 +186,8 @@ func (m *move) pauseIfDone() {
 	}
 	switch m.s.Phase {
 	case Sent:
-		if m.e.Kind != KindPause || m.s.Asking {
-			return // the chance to take back ends it, see recallUnused
+		if !m.s.Linger || m.s.Asking {
+			return // the chance to take back comes first, see recallUnused
 		}
 		m.finish()
 	case Idle, New, NewQuiet, Heard, Queued:

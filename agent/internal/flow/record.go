@@ -36,6 +36,13 @@ func (m *move) openMic() {
 	m.arm(TimerDevice, openWait)
 }
 
+// notReady leaves REC_READY: nobody is recorded who was not told.
+func (m *move) notReady() {
+	m.closeMic()
+	m.dropRec()
+	m.back()
+}
+
 // microphone answers all that concerns capture and its check.
 func (m *move) microphone() {
 	s := &m.s
@@ -137,6 +144,9 @@ func (m *move) keep(t Take) {
 	s := &m.s
 	s.Take, s.Rec = t, 0
 	m.do(Effect{Do: KeepTake, Hop: s.Turn.Hop, Take: t.N})
+	if t.Partial && s.Old.N != 0 && m.running(TimerKeep) {
+		return // the older take's day is not made longer
+	}
 	m.arm(TimerKeep, s.Config.Timers.DraftKeep)
 }
 

@@ -85,20 +85,15 @@ func (m *move) reviewPrompt() Prompt {
 }
 
 // reviewAsked starts the waiting when the question has been heard, so that a
-// slow prompt takes nothing from the citizen's time (P8). Where it was not
-// heard nothing is sent by itself: it becomes a draft.
-func (m *move) reviewAsked(code Code) {
-	t := m.s.Config.Timers
-	switch {
-	case code != "":
-		m.toDraft()
-	case m.s.Confirm:
+// slow prompt takes nothing from the citizen's time (P8).
+func (m *move) reviewAsked() {
+	if m.s.Confirm {
 		m.arm(TimerAgain, confirmAgain)
-		m.arm(TimerPhase, t.Confirm)
-	default:
-		m.arm(TimerAgain, graceAgain)
-		m.arm(TimerPhase, t.Grace)
+		m.arm(TimerPhase, m.s.Config.Timers.Confirm)
+		return
 	}
+	m.arm(TimerAgain, graceAgain)
+	m.arm(TimerPhase, m.s.Config.Timers.Grace)
 }
 
 // toDraft keeps the take on the box until somebody presses, or T_DRAFT_KEEP.

@@ -1,6 +1,9 @@
 package flow
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // This file has the rows SENDING, SENT, QUEUED and RECALL. "Saved" is said
 // after the seal, "sent" after the server's receipt, and never before.
@@ -21,7 +24,7 @@ func (m *move) seal() {
 	m.do(Effect{
 		Do: Seal, Seq: s.Waiting, Hop: s.Turn.Hop, Epoch: s.Turn.Epoch,
 		Take: s.Take.N, Takes: s.Turn.Takes, Plays: s.Turn.Plays, ToneEnd: s.Take.ToneEnd,
-		Photo: s.Take.Photo, SentBy: s.SentBy, Late: s.Turn.Late,
+		Photo: cmp.Or(s.Take.Photo, PhotoNone), SentBy: s.SentBy, Late: s.Turn.Late,
 	})
 	m.arm(TimerPhase, s.Config.Timers.SendTry)
 }
@@ -157,6 +160,9 @@ func (m *move) thanks() Prompt {
 // askRecall asks at the first press and takes back at the second.
 func (m *move) askRecall() {
 	s := &m.s
+	if s.NoSpeaker {
+		return // the question could not be heard
+	}
 	m.hush()
 	switch {
 	case s.recallFor() == 0:

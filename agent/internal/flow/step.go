@@ -131,9 +131,8 @@ func (m *move) again() {
 // ended answers the end of what was heard.
 func (m *move) ended() {
 	s := &m.s
-	if s.GuardSaid != 0 && s.GuardSaid <= m.e.Seq && m.e.Seq <= s.Voice {
-		s.GuardSaid = 0
-		s.Guard = m.e.At + guardSpoken
+	if s.GuardSaid <= m.e.Seq && m.e.Seq <= s.Voice {
+		m.liftGuard()
 	}
 	if s.Voice == 0 || m.e.Seq != s.Voice {
 		return // something of the queue before the last, or stopped long ago
@@ -146,27 +145,31 @@ func (m *move) ended() {
 func (m *move) said(code Code) {
 	s := &m.s
 	s.Voice, s.VoiceBy = 0, 0
-	if s.GuardSaid != 0 {
-		s.GuardSaid = 0
-		s.Guard = m.e.At + guardSpoken
-	}
+	m.liftGuard()
 	first := !s.Told
 	switch s.Phase {
 	case Playing:
-		if code == CodeMedia {
+		switch code {
+		case "":
+			m.played()
+		case CodeMedia:
 			m.mediaBad(s.Turn.Hop)
-			return
+		default:
+			m.back() // not heard: it waits
 		}
-		m.played()
+		return
 	case Invite:
 		if first {
 			m.arm(TimerAgain, inviteAgain)
 			m.arm(TimerPhase, s.Config.Timers.Invite)
 		}
 	case RecReady:
-		if s.Mic {
+		switch {
+		case code != "":
+			m.notReady()
+		case s.Mic:
 			m.toRecording()
-		} else {
+		default:
 			m.openMic()
 		}
 		return
@@ -175,19 +178,28 @@ func (m *move) said(code Code) {
 			m.arm(TimerPhase, emptyWait)
 		}
 	case PhotoAsk:
+		if code != "" {
+			m.noPhoto(PhotoNone)
+			return
+		}
 		if first {
 			m.arm(TimerPhase, s.Config.Timers.PhotoWait)
 		}
 	case PhotoCount:
+		if code != "" {
+			m.cancelPhoto() // nobody is photographed who was not warned
+			return
+		}
 		if first {
 			m.do(Effect{Do: TakePhoto, Seq: s.Waiting, Hop: s.Turn.Hop, Take: s.Take.N})
 		}
 	case Review:
+		if code != "" {
+			m.toDraft() // nothing is sent by itself that nobody was told of
+			return
+		}
 		if first {
-			m.reviewAsked(code)
-			if s.Phase != Review {
-				return
-			}
+			m.reviewAsked()
 		}
 	case Draft:
 		if s.Listening {
@@ -223,9 +235,9 @@ func (m *move) seq() int64 {
 	return m.s.Seq
 }
 
-// enter begins a phase. Presses are ignored for T_GRACE's little sister
-// T_GUARD, the timers of the phase before are over, and no device stays open
-// that does not belong here: that comes before anything else is begun.
+// enter begins a phase. No device stays open that does not belong there: that
+// comes before anything else. The timers of the phase before are over, and
+// presses are ignored for T_GUARD.
 func (m *move) enter(p Phase) {
 	if p != Recording && p != RecReady {
 		m.closeMic()
@@ -283,6 +295,15 @@ func (m *move) hush() {
 	m.s.Voice, m.s.VoiceBy = 0, 0
 	m.do(Effect{Do: Stop})
 	m.disarm(TimerVoice)
+	m.liftGuard()
+}
+
+// liftGuard lets presses count again soon after a question.
+func (m *move) liftGuard() {
+	if m.s.GuardSaid != 0 {
+		m.s.GuardSaid = 0
+		m.s.Guard = m.e.At + guardSpoken
+	}
 }
 
 func (m *move) blank() {
