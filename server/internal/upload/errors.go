@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"syscall"
@@ -51,6 +52,16 @@ func full(err error) error {
 
 // errUnsynced: the kernel may have dropped pages, and a second sync would not tell.
 var errUnsynced = errors.New("upload: sync")
+
+// waited turns a wait that ended early into "try again". Mostly the client has
+// left; but where tusd interrupts a PATCH that was just done, its read deadline
+// can strike the next request on that connection, and that one is listening.
+func waited(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errBusy
+	}
+	return err
+}
 
 // gone reports that sending the same bytes of this upload on is of no use: it
 // is refused for good, or its bytes can no longer be trusted.

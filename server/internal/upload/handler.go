@@ -195,7 +195,7 @@ func (h *Handler) onUpload(w http.ResponseWriter, r *http.Request, c *call) erro
 	if st, err := os.Stat(h.s.data(c.id)); err == nil && st.Size() >= e.size {
 		h.patience(c)
 		if _, err := h.s.Finish(r.Context(), c.id); err != nil {
-			return err
+			return waited(err)
 		}
 		return h.onRecorded(w, r, c)
 	}
@@ -288,7 +288,7 @@ func (h *Handler) creating(hook handler.HookEvent) (handler.HTTPResponse, handle
 func (h *Handler) finishing(hook handler.HookEvent) (handler.HTTPResponse, error) {
 	h.patience(callOf(hook.Context))
 	if _, err := h.s.Finish(hook.Context, hook.Upload.ID); err != nil {
-		return handler.HTTPResponse{}, fail(hook.Context, err)
+		return handler.HTTPResponse{}, fail(hook.Context, waited(err))
 	}
 	return handler.HTTPResponse{}, nil
 }

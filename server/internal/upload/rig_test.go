@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -133,16 +134,18 @@ type rig struct {
 	book *book
 	srv  *httptest.Server
 	now  time.Time
+	// network is how long a silent PATCH is waited for.
+	network time.Duration
 }
 
-func openService(root string, b *book, now func() time.Time) (*Service, error) {
+func openService(root string, b *book, network time.Duration, now func() time.Time) (*Service, error) {
 	blobs, err := blob.Open(filepath.Join(root, "media"))
 	if err != nil {
 		return nil, err
 	}
 	return Open(Options{
 		Dir: filepath.Join(root, "uploads"), Blobs: blobs, Recorder: b,
-		InUse: b.inUse, NetworkTimeout: 20 * time.Second, Now: now,
+		InUse: b.inUse, NetworkTimeout: network, Now: now,
 	})
 }
 
@@ -170,8 +173,12 @@ func mount(s *Service) (http.Handler, error) {
 	}
 	e := echo.New()
 	for base, h := range map[string]*Handler{protocol.PathUploads: boxes, userBase: pages} {
-		e.Any(strings.TrimSuffix(base, "/"), echo.WrapHandler(h))
-		e.Any(base+"*", echo.WrapHandler(h))
+		serve := func(c echo.Context) error {
+			h.ServeHTTP(c.Response(), c.Request())
+			return nil
+		}
+		e.Any(strings.TrimSuffix(base, "/"), serve)
+		e.Any(base+"*", serve)
 	}
 	return e, nil
 }
@@ -184,7 +191,7 @@ func newRigAt(t testing.TB, root string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, root: root, book: b, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	r := &rig{t: t, root: root, book: b, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), network: 20 * time.Second}
 	r.start()
 	t.Cleanup(r.stop)
 	return r
@@ -192,7 +199,7 @@ func newRigAt(t testing.TB, root string) *rig {
 
 func (r *rig) start() {
 	r.t.Helper()
-	s, err := openService(r.root, r.book, func() time.Time { return r.now })
+	s, err := openService(r.root, r.book, r.network, func() time.Time { return r.now })
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -214,6 +221,9 @@ func (r *rig) stop() {
 	}
 	r.srv.Close()
 	r.srv = nil
+	if err := r.s.blobs.Close(); err != nil {
+		r.t.Errorf("close: %v", err)
+	}
 }
 
 // left lists what lies in the upload directory and how many blobs there are.
@@ -369,9 +379,9 @@ func (c client) offset(at string) int {
 	return n
 }
 
-// dialPatch sends a PATCH that announces all of rest but sends only its first
-// n bytes, and leaves the connection open.
-func (c client) dialPatch(at string, offset int, rest []byte, n int) net.Conn {
+// dialPatch begins a PATCH that announces all of rest, waits until the server
+// reads its body, which it does under the upload's lock, and sends n bytes.
+func (c client) dialPatch(at string, offset int, rest []byte, n int) (net.Conn, *bufio.Reader) {
 	c.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
 	if err != nil {
@@ -382,14 +392,50 @@ func (c client) dialPatch(at string, offset int, rest []byte, n int) net.Conn {
 		c.t.Fatal(err)
 	}
 	req := c.request(http.MethodPatch, at, bytes.NewReader(rest), patchHeader(offset)...)
-	var head bytes.Buffer
-	if err := req.Write(&head); err != nil {
+	req.Header.Set("Expect", "100-continue")
+	var whole bytes.Buffer
+	if err := req.Write(&whole); err != nil {
 		c.t.Fatal(err)
 	}
-	if _, err := conn.Write(head.Bytes()[:head.Len()-len(rest)+n]); err != nil {
+	head, body := whole.Bytes()[:whole.Len()-len(rest)], rest[:n]
+	if _, err := conn.Write(head); err != nil {
 		c.t.Fatal(err)
 	}
-	return conn
+	r := bufio.NewReader(conn)
+	line, err := r.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") {
+		c.t.Fatalf("the body was not asked for: %q, %v", line, err)
+	}
+	if _, err := r.ReadString('\n'); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := conn.Write(body); err != nil {
+		c.t.Fatal(err)
+	}
+	return conn, r
+}
+
+// statusOn reads the answer that a dialled PATCH got.
+func (c client) statusOn(r *bufio.Reader) int {
+	c.t.Helper()
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return res.StatusCode
+}
+
+// waitSize waits until so many bytes of an upload have reached its file.
+func waitSize(t testing.TB, file string, size int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if st, err := os.Stat(file); err == nil && st.Size() == int64(size) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes never arrived", size)
+		}
+	}
 }
 
 func idOf(at string) string { return filepath.Base(at) }
@@ -445,3 +491,11 @@ func want[T comparable](t testing.TB, what string, got, want T) {
 	}
 }
 
+func atoi(t testing.TB, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Errorf("not a number: %q", s)
+	}
+	return n
+}
