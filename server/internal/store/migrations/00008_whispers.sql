@@ -1,0 +1,31 @@
+-- +goose Up
+-- From n_hops on: what a list shows of the hops, kept with every change of them.
+CREATE TABLE IF NOT EXISTS whispers (
+  id              VARCHAR(36)  NOT NULL,
+  project_id      VARCHAR(36)  NOT NULL,
+  title           VARCHAR(200) NOT NULL,
+  state           VARCHAR(30)  NOT NULL,
+  forwarding      VARCHAR(30)  NOT NULL,
+  hold_us         BIGINT       NOT NULL,
+  order_algorithm VARCHAR(60)  NOT NULL,
+  order_seed      VARCHAR(64)  NOT NULL,
+  order_input     TEXT         NOT NULL,
+  started_by      VARCHAR(36)  NOT NULL,
+  start_key       VARCHAR(120) NOT NULL,
+  start_index     BIGINT       NOT NULL,
+  created_at      BIGINT       NOT NULL,
+  started_at      BIGINT       NOT NULL,
+  completed_at    BIGINT       NOT NULL,
+  ended_at        BIGINT       NOT NULL,
+  version         BIGINT       NOT NULL,
+  n_hops          BIGINT       NOT NULL,
+  n_answered      BIGINT       NOT NULL,
+  n_over          BIGINT       NOT NULL,
+  at_position     BIGINT       NOT NULL,
+  at_device       VARCHAR(36)  NOT NULL,
+  at_state        VARCHAR(30)  NOT NULL,
+  PRIMARY KEY (id),
+  CONSTRAINT whispers_project   UNIQUE (project_id, id),
+  CONSTRAINT whispers_start_key UNIQUE (start_key, start_index),
+  CONSTRAINT whispers_in_project FOREIGN KEY (project_id) REFERENCES projects (id)
+);

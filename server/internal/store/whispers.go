@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"illumi/server/internal/model"
+	"illumi/server/internal/store/internal/sqlcgen"
+)
+
+// Progress is what a list shows of a whisper's hops.
+type Progress struct {
+	Hops     int // all
+	Answered int // received, held or approved
+	Over     int // will not change any more
+	// The first hop that is not over; none once the whisper is at its end.
+	Position int
+	DeviceID string
+	State    model.HopState
+}
+
+// WhisperRow is a whisper of a list: without hops, with its progress.
+type WhisperRow struct {
+	model.Whisper
+	Progress Progress
+}
+
+func progress(w *model.Whisper) Progress {
+	p := Progress{Hops: len(w.Hops)}
+	for _, h := range w.Hops {
+		switch h.State {
+		case model.HopReceived, model.HopHeld, model.HopApproved:
+			p.Answered++
+		}
+		if h.State.Over() {
+			p.Over++
+		} else if p.Position == 0 {
+			p.Position, p.DeviceID, p.State = h.Position, h.DeviceID, h.State
+		}
+	}
+	return p
+}
+
+// seen is a whisper as this transaction loaded or saved it.
+type seen struct {
+	version int64
+	state   model.WhisperState
+	hops    map[string]sqlcgen.Hop // by id
+}
+
+func (tx *Tx) remember(w *model.Whisper) {
+	s := seen{w.Version, w.State, make(map[string]sqlcgen.Hop, len(w.Hops))}
+	for i := range w.Hops {
+		s.hops[w.Hops[i].ID] = hopRow(w, &w.Hops[i])
+	}
+	tx.seen[w.ID] = s
+}
+
+func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
+	w := model.Whisper{ID: r.ID, ProjectID: r.ProjectID, Title: r.Title, State: model.WhisperState(r.State),
+		Forwarding: model.Forwarding(r.Forwarding), Hold: span(r.HoldUs),
+		Order:     model.Order{Algorithm: r.OrderAlgorithm, Seed: r.OrderSeed},
+		StartedBy: r.StartedBy, StartKey: r.StartKey, CreatedAt: moment(r.CreatedAt), StartedAt: moment(r.StartedAt),
+		CompletedAt: moment(r.CompletedAt), EndedAt: moment(r.EndedAt), Version: r.Version}
+	if w.StartKey == w.ID {
+		w.StartKey = ""
+	}
+	p := Progress{int(r.NHops), int(r.NAnswered), int(r.NOver), int(r.AtPosition), r.AtDevice, model.HopState(r.AtState)}
+	return WhisperRow{w, p}, decode(r.OrderInput, &w.Order.Input)
+}
+
+// CreateWhisper keeps a new whisper with its order record and all its hops, and
+// sets its version. Whispers of one start, made in one transaction, share a
+// StartKey; a second start with the same key is ErrExists (KeyStart).
+func (tx *Tx) CreateWhisper(ctx context.Context, w *model.Whisper) error {
+	input, err := encode(w.Order.Input)
+	if err != nil {
+		return err
+	}
+	// First the project's row: MySQL would otherwise share it among those who
+	// insert, and then let none of them write it.
+	if err := tx.count(ctx, w.ProjectID, "", w.State); err != nil {
+		return err
+	}
+	key := w.StartKey
+	if key == "" {
+		key = w.ID
+	}
+	p := progress(w)
+	err = wrap(tx.q.InsertWhisper(ctx, sqlcgen.InsertWhisperParams{ID: w.ID, ProjectID: w.ProjectID, Title: w.Title, State: string(w.State),
+		Forwarding: string(w.Forwarding), HoldUs: w.Hold.Microseconds(), OrderAlgorithm: w.Order.Algorithm, OrderSeed: w.Order.Seed,
+		OrderInput: input, StartedBy: w.StartedBy, StartKey: key, StartIndex: tx.starts[key], CreatedAt: micros(w.CreatedAt),
+		StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt), Version: 1,
+		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position),
+		AtDevice: p.DeviceID, AtState: string(p.State)}), "create a whisper")
+	if err != nil {
+		return err
+	}
+	for i := range w.Hops {
+		if err := wrap(tx.q.InsertHop(ctx, sqlcgen.InsertHopParams(hopRow(w, &w.Hops[i]))), "create a hop"); err != nil {
+			return err
+		}
+	}
+	tx.starts[key]++
+	w.Version = 1
+	tx.remember(w)
+	return nil
+}
+
+// Whisper finds a whisper with its hops.
+func (tx *Tx) Whisper(ctx context.Context, id string) (*model.Whisper, error) {
+	r, err := tx.q.Whisper(ctx, id)
+	if err != nil {
+		return nil, wrap(err, "find a whisper")
+	}
+	w, err := whisperOf(r)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.q.HopsOfWhisper(ctx, id)
+	if err != nil {
+		return nil, wrap(err, "load a whisper's hops")
+	}
+	for _, h := range rows {
+		w.Hops = append(w.Hops, hopOf(h))
+	}
+	tx.remember(&w.Whisper)
+	return &w.Whisper, nil
+}
+
+// WhisperByHop finds the whisper of a hop, with all its hops.
+func (tx *Tx) WhisperByHop(ctx context.Context, hopID string) (*model.Whisper, error) {
+	id, err := tx.q.WhisperOfHop(ctx, hopID)
+	if err != nil {
+		return nil, wrap(err, "find a hop's whisper")
+	}
+	return tx.Whisper(ctx, id)
+}
+
+// SaveWhisper keeps what changed in a whisper and its hops, if nobody changed it
+// since it was loaded: else ErrConflict, with nothing written. It raises the
+// version, in w too. The order, the project and the start stay as they were
+// made; hops can be added, not taken away.
+func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
+	old, ok := tx.seen[w.ID]
+	if !ok || old.version != w.Version {
+		if _, err := tx.Whisper(ctx, w.ID); err != nil {
+			return err
+		}
+		if old = tx.seen[w.ID]; old.version != w.Version {
+			return fmt.Errorf("store: save a whisper: %w", ErrConflict)
+		}
+	}
+	p := progress(w)
+	n, err := tx.q.UpdateWhisper(ctx, sqlcgen.UpdateWhisperParams{Title: w.Title, State: string(w.State), Forwarding: string(w.Forwarding),
+		HoldUs: w.Hold.Microseconds(), StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt),
+		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position), AtDevice: p.DeviceID,
+		AtState: string(p.State), ID: w.ID, Version: w.Version})
+	if err == nil && n == 0 {
+		err = ErrConflict
+	}
+	if err != nil {
+		return wrap(err, "save a whisper")
+	}
+	kept := 0
+	for i := range w.Hops {
+		row := hopRow(w, &w.Hops[i])
+		was, ok := old.hops[row.ID]
+		if ok {
+			kept++
+		}
+		if ok && was == row {
+			continue
+		}
+		if err := tx.saveHop(ctx, row, !ok); err != nil {
+			return err
+		}
+	}
+	if kept != len(old.hops) {
+		return errors.New("store: save a whisper: some of its hops are gone from it")
+	}
+	if old.state != w.State {
+		if err := tx.count(ctx, w.ProjectID, old.state, w.State); err != nil {
+			return err
+		}
+	}
+	w.Version++
+	tx.remember(w)
+	return nil
+}
+
+// Whispers lists a project's whispers, newest first, from after the id given.
+// Index whispers_project.
+func (tx *Tx) Whispers(ctx context.Context, projectID string, limit int, after string) ([]WhisperRow, error) {
+	rows, err := tx.q.Whispers(ctx, sqlcgen.WhispersParams{ProjectID: projectID, BeforeID: before(after), Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list whispers")
+	}
+	return list(rows, whisperOf)
+}
+
+// WhispersByStartKey lists the whispers of one start in the order they were
+// made; none where there was no such start. Index whispers_start_key.
+func (tx *Tx) WhispersByStartKey(ctx context.Context, key string) ([]WhisperRow, error) {
+	if key == "" {
+		return nil, nil
+	}
+	rows, err := tx.q.WhispersByStartKey(ctx, key)
+	if err != nil {
+		return nil, wrap(err, "find a start's whispers")
+	}
+	return list(rows, whisperOf)
+}
