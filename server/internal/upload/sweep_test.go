@@ -1,0 +1,184 @@
+package upload
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"illumi/protocol"
+)
+
+// age makes a file look as if nobody had written to it for so long.
+func age(t *testing.T, name string, by time.Duration) {
+	t.Helper()
+	then := time.Now().Add(-by)
+	if err := os.Chtimes(name, then, then); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) ageBlob(digest string, by time.Duration) {
+	r.t.Helper()
+	age(r.t.(*testing.T), filepath.Join(r.root, "media", digest[:2], digest[2:4], digest), by)
+}
+
+func TestSweep_Unfinished(t *testing.T) {
+	r := newRig(t)
+	box, page := r.box("b"), r.page("u")
+	data := wav(1, 440)
+	at := box.create(protocol.RoleAudio, data)
+	box.patch(at, 0, data[:100])
+	onPage := page.create(protocol.RoleAudio, data)
+	for _, c := range []struct {
+		idle time.Duration
+		want int
+	}{
+		{KeepUser - time.Minute, 0},
+		{KeepUser + time.Minute, 1}, // the page's
+		{KeepDevice - time.Minute, 0},
+		{KeepDevice + time.Minute, 1},
+	} {
+		for _, p := range []string{at, onPage} {
+			if _, err := os.Stat(r.s.data(idOf(p))); err == nil {
+				age(t, r.s.data(idOf(p)), c.idle)
+			}
+		}
+		n, err := r.s.Sweep(t.Context())
+		if err != nil || n.Unfinished != c.want {
+			t.Errorf("idle %v: %+v, %v", c.idle, n, err)
+		}
+	}
+	want(t, "gone", box.do(http.MethodHead, at, nil).status, http.StatusNotFound)
+	r.empty()
+}
+
+func (r *rig) finished(owner string, data []byte) string {
+	r.t.Helper()
+	box := r.box(owner)
+	at := box.create(protocol.RoleAudio, data)
+	want(r.t, "patch", box.patch(at, 0, data).status, http.StatusNoContent)
+	return at
+}
+
+func TestSweep_Unclaimed(t *testing.T) {
+	r := newRig(t)
+	data, other := wav(1, 440), wav(1, 700)
+	at := r.finished("b", data)
+	r.now = r.now.Add(30 * time.Minute)
+	same := r.finished("c", data)   // the same bytes, half an hour later
+	third := r.finished("b", other) // stored again by somebody while it is swept
+	uOther, err := r.s.Finish(t.Context(), idOf(third))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := r.s.Finish(t.Context(), idOf(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ageBlob(u.Media.SHA256, 25*time.Hour)
+	r.ageBlob(u.Media.SharedSHA256, 25*time.Hour)
+
+	// Over, so not claimed any more; and not yet swept, as a claim may be under way.
+	r.now = r.now.Add(KeepFinished - 30*time.Minute)
+	_, err = r.s.Finish(t.Context(), idOf(at))
+	want(t, "claim too late", Problem(err).Code, protocol.CodeUploadUnknown)
+	want(t, "head", r.box("b").do(http.MethodHead, at, nil).status, http.StatusNotFound)
+	sweep := func(unclaimed, blobs int) {
+		t.Helper()
+		n, err := r.s.Sweep(t.Context())
+		if err != nil || n != (Swept{Unclaimed: unclaimed, Blobs: blobs}) {
+			t.Errorf("%+v, %v", n, err)
+		}
+	}
+	sweep(0, 0)
+	r.now = r.now.Add(sweepGrace + time.Second)
+	sweep(1, 0) // the bytes are c's as well
+	if err := r.s.blobs.Verify(t.Context(), sum(data)); err != nil {
+		t.Errorf("%s lost its bytes: %v", same, err)
+	}
+	r.now = r.now.Add(30 * time.Minute)
+	sweep(2, 2) // c's goes with both files; the third's files are too young
+
+	// What is nobody's and young may belong to an upload being finished.
+	n, err := r.s.SweepBlobs(t.Context())
+	if n != 0 || err != nil {
+		t.Errorf("young: %d, %v", n, err)
+	}
+	r.ageBlob(uOther.Media.SHA256, 25*time.Hour)
+	r.ageBlob(uOther.Media.SharedSHA256, 25*time.Hour)
+	kept := r.finished("b", wav(1, 1000))
+	uKept, err := r.s.Finish(t.Context(), idOf(kept))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ageBlob(uKept.Media.SHA256, 25*time.Hour)
+	n, err = r.s.SweepBlobs(t.Context())
+	if n != 2 || err != nil {
+		t.Errorf("old: %d, %v", n, err)
+	}
+	if err := r.s.blobs.Verify(t.Context(), uKept.Media.SHA256); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen_CleansUpAndContinues(t *testing.T) {
+	r := newRig(t)
+	box := r.box("b")
+	data := wav(1, 440)
+	at := box.create(protocol.RoleAudio, data)
+	box.patch(at, 0, data[:100])
+	if s, err := openService(r.root, r.book, time.Second, time.Now); err == nil {
+		t.Errorf("a second server got the directory: %v", s)
+	}
+	r.stop()
+	dir := filepath.Join(r.root, "uploads")
+	lone, torn := "0198a5c2-0000-7000-8000-000000000001", "0198a5c2-0000-7000-8000-000000000002"
+	for name, text := range map[string]string{
+		lone: "bytes of a creation that broke off", torn: "", torn + ".info": `{"ID":"0198`,
+		idOf(at) + ".link": "", "readme": "not ours",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	files, _ := r.left()
+	want(t, "left", fmt.Sprint(files), fmt.Sprint([]string{idOf(at), idOf(at) + ".info", "readme"}))
+	box = r.box("b")
+	want(t, "offset", box.offset(at), 100)
+	want(t, "rest", box.patch(at, 100, data[100:]).status, http.StatusNoContent)
+}
+
+func TestLimits_UnfinishedPerOwner(t *testing.T) {
+	r := newRig(t)
+	box := r.box("b")
+	var first string
+	for i := range MaxUnfinished {
+		at := box.create(protocol.RoleAudio, fmt.Appendf(nil, "recording %d", i))
+		if first == "" {
+			first = at
+		}
+	}
+	out := box.announce(protocol.RoleAudio, sum([]byte("one more")), 8)
+	want(t, "one too many", out.status, http.StatusTooManyRequests)
+	want(t, "code", out.problem.Code, protocol.CodeThrottled)
+	r.box("other").create(protocol.RoleAudio, []byte("another's"))
+
+	// What was forgotten gives way, so that nobody is locked out for days.
+	age(t, r.s.data(idOf(first)), evictAfter+time.Minute)
+	box.create(protocol.RoleAudio, []byte("one more"))
+	want(t, "forgotten", box.do(http.MethodHead, first, nil).status, http.StatusNotFound)
+}
+
+func TestLimits_BytesPerOwner(t *testing.T) {
+	r := newRig(t)
+	box := r.box("b")
+	for i := range MaxUnfinishedBytes / protocol.MaxAudioBytes {
+		out := box.announce(protocol.RoleAudio, sum(fmt.Append(nil, i)), protocol.MaxAudioBytes)
+		want(t, "status", out.status, http.StatusCreated)
+	}
+	want(t, "too much", box.announce(protocol.RoleAudio, sum(nil), 1).status, http.StatusTooManyRequests)
+}
