@@ -1,0 +1,148 @@
+package spool
+
+import (
+	"path"
+	"syscall"
+	"time"
+
+	"illumi/protocol"
+)
+
+// freeBytes is what an ordinary user can still write to dir's file system.
+func freeBytes(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// Free is how many bytes the file system still has room for.
+func (s *Spool) Free() (int64, error) {
+	n, err := s.o.Free(s.o.Dir)
+	return n, tell("look for room", err)
+}
+
+// Low reports less room than the reserve: a recording may not begin (E_DISK).
+func (s *Spool) Low() (bool, error) {
+	n, err := s.Free()
+	return n < s.o.Reserve, err
+}
+
+// MakeRoom erases what the server already holds until the reserve is free
+// again, oldest first: sent replies, then media of turns that are over. An unsent
+// reply or take is never touched. low says whether it was not enough.
+func (s *Spool) MakeRoom() (low bool, err error) {
+	low, err = s.Low()
+	if err != nil || !low {
+		return low, err
+	}
+	s.boxMu.Lock()
+	sent, err := s.sentItems()
+	for _, it := range sent {
+		if err != nil || !low {
+			break
+		}
+		if err = s.disk.vanish(path.Join("sent", it.ID)); err == nil {
+			low, err = s.Low()
+		}
+	}
+	s.boxMu.Unlock()
+	if err != nil || !low {
+		return low, tell("make room", err)
+	}
+	inbox, err := s.Inbox()
+	if err != nil {
+		return low, err
+	}
+	for _, e := range inbox {
+		if e.Offer.State == protocol.OfferOpen {
+			continue
+		}
+		if err := s.Forget(e.Offer.Hop); err != nil {
+			return low, err
+		}
+		if low, err = s.Low(); err != nil || !low {
+			return low, err
+		}
+	}
+	return low, nil
+}
+
+// Expire erases sent replies beyond the last few or older than a week, and
+// progress of hops that are gone once the server knows it or a week has passed.
+func (s *Spool) Expire(now time.Time) error {
+	old := now.Add(-s.o.KeepSentFor)
+	if err := s.expireSent(old); err != nil {
+		return tell("expire sent replies", err)
+	}
+	return tell("expire progress", s.expireProgress(old))
+}
+
+func (s *Spool) expireSent(old time.Time) error {
+	s.boxMu.Lock()
+	defer s.boxMu.Unlock()
+	sent, err := s.sentItems()
+	if err != nil {
+		return err
+	}
+	for i, it := range sent {
+		if len(sent)-i > s.o.KeepSent || it.Receipt.ReceivedAt.Before(old) {
+			if err := s.disk.vanish(path.Join("sent", it.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Spool) expireProgress(old time.Time) error {
+	s.progressMu.Lock()
+	defer s.progressMu.Unlock()
+	return s.eachProgress(func(hop string, g progress) error {
+		if s.disk.exists(path.Join("inbox", hop)) {
+			return nil
+		}
+		for _, n := range g.Notes {
+			if !n.Acked && n.Body.At.After(old) {
+				return nil
+			}
+		}
+		return s.disk.remove(path.Join("progress", hop+".json"))
+	})
+}
+
+// Wipe erases all media that the box may lose at the study's end: offers, takes
+// and sent replies. Unsent replies stay until they are sent.
+func (s *Spool) Wipe() error {
+	for _, dir := range []string{"takes", "sent"} {
+		if err := s.wipe(dir); err != nil {
+			return tell("wipe "+dir, err)
+		}
+	}
+	inbox, err := s.Inbox()
+	if err != nil {
+		return err
+	}
+	for _, e := range inbox {
+		if err := s.Forget(e.Offer.Hop); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Spool) wipe(dir string) error {
+	s.boxMu.Lock()
+	defer s.boxMu.Unlock()
+	names, err := s.disk.names(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := s.disk.vanish(path.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
