@@ -59,6 +59,12 @@ func (tx *Tx) DeviceBySecretHash(ctx context.Context, hash string) (model.Device
 	return device(r, err, "find a device by its secret")
 }
 
+// DeviceByName finds a device by its name, in any case of its letters. Index devices_name_key.
+func (tx *Tx) DeviceByName(ctx context.Context, name string) (model.Device, error) {
+	r, err := tx.q.DeviceByName(ctx, fold(name))
+	return device(r, err, "find a device by its name")
+}
+
 // DeviceByBoard finds the newest device on a board that is not revoked. Index devices_board.
 func (tx *Tx) DeviceByBoard(ctx context.Context, serial string) (model.Device, error) {
 	r, err := tx.q.DeviceByBoard(ctx, serial)
@@ -82,38 +88,34 @@ func (tx *Tx) Devices(ctx context.Context, limit int, after, search string) ([]m
 	return list(rows, deviceOf)
 }
 
-// Seen is what a device said of itself; what is nil or empty stays as it was.
-type Seen struct {
-	Agent        string
-	Capabilities *protocol.Capabilities
-	Status       *protocol.Status
+// Sighting is what was heard of a device; what is nil stays as it was.
+type Sighting struct {
+	At        time.Time
+	Connected bool // a connection began
+	Hello     *protocol.Hello
+	Status    *protocol.Status
 }
 
-// TouchDevice notes that a device was heard at a time. It is one statement and
-// changes no version; time only goes forward.
-func (tx *Tx) TouchDevice(ctx context.Context, id string, at time.Time, said Seen) error {
-	p := sqlcgen.TouchDeviceParams{At: micros(at), Agent: sql.NullString{String: said.Agent, Valid: said.Agent != ""}, ID: id}
+// TouchDevice notes what was heard of a device. It is one statement and changes
+// no version; the time of the last word only goes forward.
+func (tx *Tx) TouchDevice(ctx context.Context, id string, s Sighting) error {
+	p := sqlcgen.TouchDeviceParams{At: micros(s.At), ConnectedAt: sql.NullInt64{Int64: micros(s.At), Valid: s.Connected}, ID: id}
 	var err error
-	if said.Capabilities != nil {
+	if s.Hello != nil {
+		p.Agent = sql.NullString{String: s.Hello.Agent, Valid: true}
 		p.Capabilities.Valid = true
-		if p.Capabilities.String, err = encode(said.Capabilities); err != nil {
+		if p.Capabilities.String, err = encode(s.Hello.Capabilities); err != nil {
 			return err
 		}
 	}
-	if said.Status != nil {
+	if s.Status != nil {
 		p.LastStatus.Valid = true
-		if p.LastStatus.String, err = encode(said.Status); err != nil {
+		if p.LastStatus.String, err = encode(s.Status); err != nil {
 			return err
 		}
 	}
 	n, err := tx.q.TouchDevice(ctx, p)
 	return one(n, err, "note a device as seen")
-}
-
-// SetConnected notes when a device's connection began; that counts as seen.
-func (tx *Tx) SetConnected(ctx context.Context, id string, at time.Time) error {
-	n, err := tx.q.SetConnected(ctx, sqlcgen.SetConnectedParams{At: micros(at), ID: id})
-	return one(n, err, "note a device as connected")
 }
 
 // RevokeDevice ends a device's right to connect; one that ended before keeps its time.
@@ -125,7 +127,7 @@ func (tx *Tx) RevokeDevice(ctx context.Context, id string, at time.Time) error {
 	return wrap(err, "revoke a device")
 }
 
-// HoldDevice holds a device from at on, or lets it go with the zero time.
+// HoldDevice notes when another board showed the device's secret; the zero time forgets it.
 func (tx *Tx) HoldDevice(ctx context.Context, id string, at time.Time) error {
 	n, err := tx.q.HoldDevice(ctx, sqlcgen.HoldDeviceParams{At: micros(at), ID: id})
 	return one(n, err, "hold a device")

@@ -90,6 +90,26 @@ func (tx *Tx) DeviceMayRead(ctx context.Context, deviceID, sha256 string) (bool,
 	return false, nil
 }
 
+// DeleteReplyFiles forgets the files of a reply; their bytes go when nothing
+// else needs them. Primary key of replies, then index files_position.
+func (tx *Tx) DeleteReplyFiles(ctx context.Context, replyID string) error {
+	r, err := tx.q.Reply(ctx, replyID)
+	if err == nil {
+		err = tx.q.DeleteReplyFiles(ctx, sqlcgen.DeleteReplyFilesParams{WhisperID: r.WhisperID, ReplyID: replyID})
+	}
+	return wrap(err, "forget a reply's files")
+}
+
+// MediaInUse reports whether a file or an upload needs the bytes with this digest.
+func (s *Store) MediaInUse(ctx context.Context, sha256 string) (used bool, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		n, err := tx.FileUse(ctx, sha256)
+		used = n > 0
+		return err
+	})
+	return used, err
+}
+
 // FileUse counts who needs the bytes with this digest: files and uploads.
 // Indexes files_sha256, uploads_sha256, uploads_shared_sha256.
 func (tx *Tx) FileUse(ctx context.Context, sha256 string) (int, error) {

@@ -58,8 +58,15 @@ func (tx *Tx) NextReadyHop(ctx context.Context, deviceID string) (hopID, whisper
 	return r.ID, r.WhisperID, err == nil, err
 }
 
-// HeldHop is a hop whose pause has an end.
-type HeldHop struct {
+// IdleDevicesWithTurn lists devices that serve no hop although one waits for
+// them. Index hops_waiting: it meets all hops that wait now, and no others.
+func (tx *Tx) IdleDevicesWithTurn(ctx context.Context, limit int) ([]string, error) {
+	ids, err := tx.q.IdleDevicesWithTurn(ctx, page(limit))
+	return ids, wrap(err, "list idle devices with a turn")
+}
+
+// HopRef is a held hop whose pause has an end.
+type HopRef struct {
 	HopID     string
 	WhisperID string
 	Position  int
@@ -68,37 +75,32 @@ type HeldHop struct {
 
 // DueHeld lists held hops of travelling whispers whose pause has ended by now,
 // oldest first. Index hops_due.
-func (tx *Tx) DueHeld(ctx context.Context, now time.Time, limit int) ([]HeldHop, error) {
+func (tx *Tx) DueHeld(ctx context.Context, now time.Time, limit int) ([]HopRef, error) {
 	rows, err := tx.q.DueHeld(ctx, sqlcgen.DueHeldParams{At: micros(now), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list hops whose pause ended")
 	}
-	return list(rows, func(r sqlcgen.DueHeldRow) (HeldHop, error) {
-		return HeldHop{r.ID, r.WhisperID, int(r.Position), moment(r.DueAt)}, nil
+	return list(rows, func(r sqlcgen.DueHeldRow) (HopRef, error) {
+		return HopRef{r.ID, r.WhisperID, int(r.Position), moment(r.DueAt)}, nil
 	})
 }
 
-// NextHeld says when the next pause of a travelling whisper ends. Index hops_due.
-func (tx *Tx) NextHeld(ctx context.Context) (at time.Time, ok bool, err error) {
+// NextHeld says when the next pause of a travelling whisper ends; the zero time
+// where none does. Index hops_due.
+func (tx *Tx) NextHeld(ctx context.Context) (time.Time, error) {
 	due, err := tx.q.NextHeld(ctx)
 	if err = wrap(err, "find the next pause's end"); errors.Is(err, ErrNotFound) {
-		return time.Time{}, false, nil
+		return time.Time{}, nil
 	}
-	return moment(due), err == nil, err
+	return moment(due), err
 }
 
 // OfferRow is a hop as its box has to know of it, with what of the whisper matters there.
 type OfferRow struct {
-	Hop     model.Hop
-	Whisper WhisperSummary
-}
-
-// WhisperSummary is a whisper without its hops and its order.
-type WhisperSummary struct {
-	ID         string
+	Hop        model.Hop
 	ProjectID  string
 	Title      string
-	State      model.WhisperState
+	State      model.WhisperState // of the whisper
 	Forwarding model.Forwarding
 	Hold       time.Duration
 }
@@ -122,6 +124,5 @@ func (tx *Tx) OffersSince(ctx context.Context, deviceID string, seq int64, limit
 }
 
 func offerOf(r sqlcgen.OffersSinceRow) (OfferRow, error) {
-	return OfferRow{hopOf(r.Hop), WhisperSummary{r.Hop.WhisperID, r.ProjectID, r.Title, model.WhisperState(r.State),
-		model.Forwarding(r.Forwarding), span(r.HoldUs)}}, nil
+	return OfferRow{hopOf(r.Hop), r.ProjectID, r.Title, model.WhisperState(r.State), model.Forwarding(r.Forwarding), span(r.HoldUs)}, nil
 }

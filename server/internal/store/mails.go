@@ -50,13 +50,14 @@ func (tx *Tx) LeaseMail(ctx context.Context, now, until time.Time, worker string
 	return &out, err == nil, err
 }
 
-// NextMail says when the next mail is due, or a worker's lease ends. Index mails_due.
-func (tx *Tx) NextMail(ctx context.Context) (at time.Time, ok bool, err error) {
+// NextMail says when the next mail is due, or a worker's lease ends; the zero
+// time where none waits. Index mails_due.
+func (tx *Tx) NextMail(ctx context.Context) (time.Time, error) {
 	due, err := tx.q.NextMail(ctx)
 	if err = wrap(err, "find the next mail"); errors.Is(err, ErrNotFound) {
-		return time.Time{}, false, nil
+		return time.Time{}, nil
 	}
-	return moment(due), err == nil, err
+	return moment(due), err
 }
 
 // MailDone notes that a mail was sent, also one that had been given up. Doing it

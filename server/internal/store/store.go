@@ -112,9 +112,8 @@ func (s *Store) Where() string { return s.d.where }
 // Tx is a running transaction; its methods are what the server can ask. It is
 // for one goroutine and ends with the function that got it.
 type Tx struct {
-	q      *sqlcgen.Queries
-	seen   map[string]seen // whispers as they were loaded
-	starts map[string]int64
+	q    *sqlcgen.Queries
+	seen map[string]seen // whispers as they were loaded
 }
 
 // A losing transaction is run again up to mostRuns times in all.
@@ -170,7 +169,7 @@ func once(ctx context.Context, db *sql.DB, o sql.TxOptions, fn func(*Tx) error) 
 			_ = t.Rollback() // fn's error, or its panic, is the one to tell
 		}
 	}()
-	if err := fn(&Tx{q: sqlcgen.New(t), seen: map[string]seen{}, starts: map[string]int64{}}); err != nil {
+	if err := fn(&Tx{q: sqlcgen.New(t), seen: map[string]seen{}}); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/store/internal/sqlcgen"
@@ -18,6 +19,7 @@ type Progress struct {
 	Position int
 	DeviceID string
 	State    model.HopState
+	Since    time.Time // of its last step
 }
 
 // WhisperRow is a whisper of a list: without hops, with its progress.
@@ -37,6 +39,11 @@ func progress(w *model.Whisper) Progress {
 			p.Over++
 		} else if p.Position == 0 {
 			p.Position, p.DeviceID, p.State = h.Position, h.DeviceID, h.State
+			for _, at := range []time.Time{h.ReadyAt, h.OfferedAt, h.DeliveredAt, h.HeardAt, h.RecordingAt, h.SavedAt, h.ReceivedAt} {
+				if at.After(p.Since) {
+					p.Since = at
+				}
+			}
 		}
 	}
 	return p
@@ -66,13 +73,13 @@ func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
 	if w.StartKey == w.ID {
 		w.StartKey = ""
 	}
-	p := Progress{int(r.NHops), int(r.NAnswered), int(r.NOver), int(r.AtPosition), r.AtDevice, model.HopState(r.AtState)}
+	p := Progress{int(r.NHops), int(r.NAnswered), int(r.NOver), int(r.AtPosition), r.AtDevice, model.HopState(r.AtState), moment(r.AtSince)}
 	return WhisperRow{w, p}, decode(r.OrderInput, &w.Order.Input)
 }
 
 // CreateWhisper keeps a new whisper with its order record and all its hops, and
-// sets its version. Whispers of one start, made in one transaction, share a
-// StartKey; a second start with the same key is ErrExists (KeyStart).
+// sets its version. A second whisper with the same StartKey, unless it is empty,
+// is ErrExists (KeyStart).
 func (tx *Tx) CreateWhisper(ctx context.Context, w *model.Whisper) error {
 	input, err := encode(w.Order.Input)
 	if err != nil {
@@ -90,10 +97,10 @@ func (tx *Tx) CreateWhisper(ctx context.Context, w *model.Whisper) error {
 	p := progress(w)
 	err = wrap(tx.q.InsertWhisper(ctx, sqlcgen.InsertWhisperParams{ID: w.ID, ProjectID: w.ProjectID, Title: w.Title, State: string(w.State),
 		Forwarding: string(w.Forwarding), HoldUs: w.Hold.Microseconds(), OrderAlgorithm: w.Order.Algorithm, OrderSeed: w.Order.Seed,
-		OrderInput: input, StartedBy: w.StartedBy, StartKey: key, StartIndex: tx.starts[key], CreatedAt: micros(w.CreatedAt),
+		OrderInput: input, StartedBy: w.StartedBy, StartKey: key, CreatedAt: micros(w.CreatedAt),
 		StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt), Version: 1,
 		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position),
-		AtDevice: p.DeviceID, AtState: string(p.State)}), "create a whisper")
+		AtDevice: p.DeviceID, AtState: string(p.State), AtSince: micros(p.Since)}), "create a whisper")
 	if err != nil {
 		return err
 	}
@@ -102,38 +109,37 @@ func (tx *Tx) CreateWhisper(ctx context.Context, w *model.Whisper) error {
 			return err
 		}
 	}
-	tx.starts[key]++
 	w.Version = 1
 	tx.remember(w)
 	return nil
 }
 
 // Whisper finds a whisper with its hops.
-func (tx *Tx) Whisper(ctx context.Context, id string) (*model.Whisper, error) {
+func (tx *Tx) Whisper(ctx context.Context, id string) (model.Whisper, error) {
 	r, err := tx.q.Whisper(ctx, id)
 	if err != nil {
-		return nil, wrap(err, "find a whisper")
+		return model.Whisper{}, wrap(err, "find a whisper")
 	}
 	w, err := whisperOf(r)
 	if err != nil {
-		return nil, err
+		return model.Whisper{}, err
 	}
 	rows, err := tx.q.HopsOfWhisper(ctx, id)
 	if err != nil {
-		return nil, wrap(err, "load a whisper's hops")
+		return model.Whisper{}, wrap(err, "load a whisper's hops")
 	}
 	for _, h := range rows {
 		w.Hops = append(w.Hops, hopOf(h))
 	}
 	tx.remember(&w.Whisper)
-	return &w.Whisper, nil
+	return w.Whisper, nil
 }
 
 // WhisperByHop finds the whisper of a hop, with all its hops.
-func (tx *Tx) WhisperByHop(ctx context.Context, hopID string) (*model.Whisper, error) {
+func (tx *Tx) WhisperByHop(ctx context.Context, hopID string) (model.Whisper, error) {
 	id, err := tx.q.WhisperOfHop(ctx, hopID)
 	if err != nil {
-		return nil, wrap(err, "find a hop's whisper")
+		return model.Whisper{}, wrap(err, "find a hop's whisper")
 	}
 	return tx.Whisper(ctx, id)
 }
@@ -156,7 +162,7 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 	n, err := tx.q.UpdateWhisper(ctx, sqlcgen.UpdateWhisperParams{Title: w.Title, State: string(w.State), Forwarding: string(w.Forwarding),
 		HoldUs: w.Hold.Microseconds(), StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt),
 		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position), AtDevice: p.DeviceID,
-		AtState: string(p.State), ID: w.ID, Version: w.Version})
+		AtState: string(p.State), AtSince: micros(p.Since), ID: w.ID, Version: w.Version})
 	if err == nil && n == 0 {
 		err = ErrConflict
 	}
@@ -200,15 +206,12 @@ func (tx *Tx) Whispers(ctx context.Context, projectID string, limit int, after s
 	return list(rows, whisperOf)
 }
 
-// WhispersByStartKey lists the whispers of one start in the order they were
-// made; none where there was no such start. Index whispers_start_key.
-func (tx *Tx) WhispersByStartKey(ctx context.Context, key string) ([]WhisperRow, error) {
-	if key == "" {
-		return nil, nil
-	}
-	rows, err := tx.q.WhispersByStartKey(ctx, key)
+// WhisperByStartKey finds the whisper that a start with this key made. Index
+// whispers_start_key.
+func (tx *Tx) WhisperByStartKey(ctx context.Context, key string) (model.Whisper, error) {
+	id, err := tx.q.WhisperByStartKey(ctx, key)
 	if err != nil {
-		return nil, wrap(err, "find a start's whispers")
+		return model.Whisper{}, wrap(err, "find a start's whisper")
 	}
-	return list(rows, whisperOf)
+	return tx.Whisper(ctx, id)
 }

@@ -12,7 +12,6 @@ CREATE TABLE IF NOT EXISTS whispers (
   order_input     TEXT         NOT NULL,
   started_by      VARCHAR(36)  NOT NULL,
   start_key       VARCHAR(120) NOT NULL,
-  start_index     BIGINT       NOT NULL,
   created_at      BIGINT       NOT NULL,
   started_at      BIGINT       NOT NULL,
   completed_at    BIGINT       NOT NULL,
@@ -24,8 +23,9 @@ CREATE TABLE IF NOT EXISTS whispers (
   at_position     BIGINT       NOT NULL,
   at_device       VARCHAR(36)  NOT NULL,
   at_state        VARCHAR(30)  NOT NULL,
+  at_since        BIGINT       NOT NULL,
   PRIMARY KEY (id),
   CONSTRAINT whispers_project   UNIQUE (project_id, id),
-  CONSTRAINT whispers_start_key UNIQUE (start_key, start_index),
+  CONSTRAINT whispers_start_key UNIQUE (start_key),
   CONSTRAINT whispers_in_project FOREIGN KEY (project_id) REFERENCES projects (id)
 );

@@ -10,6 +10,9 @@ SELECT * FROM devices WHERE id = ?;
 -- name: DeviceBySecretHash :one
 SELECT * FROM devices WHERE secret_hash = ?;
 
+-- name: DeviceByName :one
+SELECT * FROM devices WHERE name_key = ?;
+
 -- name: DeviceByBoard :one
 SELECT * FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC LIMIT 1;
 
@@ -24,16 +27,10 @@ ORDER BY name_key LIMIT ?;
 UPDATE devices SET
   first_seen_at = CASE WHEN first_seen_at = 0 THEN sqlc.arg(at) ELSE first_seen_at END,
   last_seen_at = CASE WHEN last_seen_at < sqlc.arg(at) THEN sqlc.arg(at) ELSE last_seen_at END,
+  connected_at = COALESCE(sqlc.narg(connected_at), connected_at),
   last_status = COALESCE(sqlc.narg(last_status), last_status),
   agent = COALESCE(sqlc.narg(agent), agent),
   capabilities = COALESCE(sqlc.narg(capabilities), capabilities)
-WHERE id = ?;
-
--- name: SetConnected :execrows
-UPDATE devices SET
-  connected_at = sqlc.arg(at),
-  first_seen_at = CASE WHEN first_seen_at = 0 THEN sqlc.arg(at) ELSE first_seen_at END,
-  last_seen_at = CASE WHEN last_seen_at < sqlc.arg(at) THEN sqlc.arg(at) ELSE last_seen_at END
 WHERE id = ?;
 
 -- name: RevokeDevice :execrows

@@ -1,7 +1,7 @@
 -- name: InsertWhisper :exec
 INSERT INTO whispers (id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed,
-  order_input, started_by, start_key, start_index, created_at, started_at, completed_at, ended_at,
-  version, n_hops, n_answered, n_over, at_position, at_device, at_state)
+  order_input, started_by, start_key, created_at, started_at, completed_at, ended_at,
+  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: Whisper :one
@@ -10,12 +10,12 @@ SELECT * FROM whispers WHERE id = ?;
 -- name: Whispers :many
 SELECT * FROM whispers WHERE project_id = ? AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
 
--- name: WhispersByStartKey :many
-SELECT * FROM whispers WHERE start_key = ? ORDER BY start_index;
+-- name: WhisperByStartKey :one
+SELECT id FROM whispers WHERE start_key = ?;
 
 -- name: UpdateWhisper :execrows
 UPDATE whispers SET title = ?, state = ?, forwarding = ?, hold_us = ?, started_at = ?, completed_at = ?,
-  ended_at = ?, n_hops = ?, n_answered = ?, n_over = ?, at_position = ?, at_device = ?, at_state = ?,
+  ended_at = ?, n_hops = ?, n_answered = ?, n_over = ?, at_position = ?, at_device = ?, at_state = ?, at_since = ?,
   version = version + 1
 WHERE id = ? AND version = ?;
 

@@ -102,6 +102,37 @@ func (q *Queries) DeviceByBoard(ctx context.Context, boardSerial string) (Device
 	return i, err
 }
 
+const deviceByName = `-- name: DeviceByName :one
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE name_key = ?
+`
+
+func (q *Queries) DeviceByName(ctx context.Context, nameKey string) (Device, error) {
+	row := q.db.QueryRowContext(ctx, deviceByName, nameKey)
+	var i Device
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.NameKey,
+		&i.SecretHash,
+		&i.BoardModel,
+		&i.BoardSerial,
+		&i.Agent,
+		&i.Capabilities,
+		&i.LastStatus,
+		&i.EnrolledBy,
+		&i.EnrolledAt,
+		&i.FirstSeenAt,
+		&i.LastSeenAt,
+		&i.ConnectedAt,
+		&i.RevokedAt,
+		&i.HeldAt,
+		&i.ActiveHop,
+		&i.OfferSeq,
+		&i.Version,
+	)
+	return i, err
+}
+
 const deviceBySecretHash = `-- name: DeviceBySecretHash :one
 SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE secret_hash = ?
 `
@@ -368,37 +399,11 @@ func (q *Queries) RevokeDevice(ctx context.Context, arg RevokeDeviceParams) (int
 	return result.RowsAffected()
 }
 
-const setConnected = `-- name: SetConnected :execrows
-UPDATE devices SET
-  connected_at = ?,
-  first_seen_at = CASE WHEN first_seen_at = 0 THEN ? ELSE first_seen_at END,
-  last_seen_at = CASE WHEN last_seen_at < ? THEN ? ELSE last_seen_at END
-WHERE id = ?
-`
-
-type SetConnectedParams struct {
-	At int64
-	ID string
-}
-
-func (q *Queries) SetConnected(ctx context.Context, arg SetConnectedParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setConnected,
-		arg.At,
-		arg.At,
-		arg.At,
-		arg.At,
-		arg.ID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const touchDevice = `-- name: TouchDevice :execrows
 UPDATE devices SET
   first_seen_at = CASE WHEN first_seen_at = 0 THEN ? ELSE first_seen_at END,
   last_seen_at = CASE WHEN last_seen_at < ? THEN ? ELSE last_seen_at END,
+  connected_at = COALESCE(?, connected_at),
   last_status = COALESCE(?, last_status),
   agent = COALESCE(?, agent),
   capabilities = COALESCE(?, capabilities)
@@ -407,6 +412,7 @@ WHERE id = ?
 
 type TouchDeviceParams struct {
 	At           int64
+	ConnectedAt  sql.NullInt64
 	LastStatus   sql.NullString
 	Agent        sql.NullString
 	Capabilities sql.NullString
@@ -418,6 +424,7 @@ func (q *Queries) TouchDevice(ctx context.Context, arg TouchDeviceParams) (int64
 		arg.At,
 		arg.At,
 		arg.At,
+		arg.ConnectedAt,
 		arg.LastStatus,
 		arg.Agent,
 		arg.Capabilities,

@@ -9,6 +9,20 @@ import (
 	"context"
 )
 
+const deleteReplyFiles = `-- name: DeleteReplyFiles :exec
+DELETE FROM files WHERE whisper_id = ? AND reply_id = ?
+`
+
+type DeleteReplyFilesParams struct {
+	WhisperID string
+	ReplyID   string
+}
+
+func (q *Queries) DeleteReplyFiles(ctx context.Context, arg DeleteReplyFilesParams) error {
+	_, err := q.db.ExecContext(ctx, deleteReplyFiles, arg.WhisperID, arg.ReplyID)
+	return err
+}
+
 const deleteUpload = `-- name: DeleteUpload :execrows
 DELETE FROM uploads WHERE id = ?
 `

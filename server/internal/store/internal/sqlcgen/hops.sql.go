@@ -135,6 +135,34 @@ func (q *Queries) HopsOfWhisper(ctx context.Context, whisperID string) ([]Hop, e
 	return items, nil
 }
 
+const idleDevicesWithTurn = `-- name: IdleDevicesWithTurn :many
+SELECT DISTINCT devices.id FROM hops JOIN devices ON devices.id = hops.device_id
+WHERE hops.queued_at > 0 AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?
+`
+
+func (q *Queries) IdleDevicesWithTurn(ctx context.Context, limit int32) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, idleDevicesWithTurn, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lastApproved = `-- name: LastApproved :one
 SELECT position, reply_id FROM hops
 WHERE whisper_id = ? AND position < ? AND state = 'approved' ORDER BY position DESC LIMIT 1

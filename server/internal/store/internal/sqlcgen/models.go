@@ -207,7 +207,6 @@ type Whisper struct {
 	OrderInput     string
 	StartedBy      string
 	StartKey       string
-	StartIndex     int64
 	CreatedAt      int64
 	StartedAt      int64
 	CompletedAt    int64
@@ -219,4 +218,5 @@ type Whisper struct {
 	AtPosition     int64
 	AtDevice       string
 	AtState        string
+	AtSince        int64
 }

@@ -69,8 +69,8 @@ func (q *Queries) InsertHop(ctx context.Context, arg InsertHopParams) error {
 
 const insertWhisper = `-- name: InsertWhisper :exec
 INSERT INTO whispers (id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed,
-  order_input, started_by, start_key, start_index, created_at, started_at, completed_at, ended_at,
-  version, n_hops, n_answered, n_over, at_position, at_device, at_state)
+  order_input, started_by, start_key, created_at, started_at, completed_at, ended_at,
+  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
@@ -86,7 +86,6 @@ type InsertWhisperParams struct {
 	OrderInput     string
 	StartedBy      string
 	StartKey       string
-	StartIndex     int64
 	CreatedAt      int64
 	StartedAt      int64
 	CompletedAt    int64
@@ -98,6 +97,7 @@ type InsertWhisperParams struct {
 	AtPosition     int64
 	AtDevice       string
 	AtState        string
+	AtSince        int64
 }
 
 func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) error {
@@ -113,7 +113,6 @@ func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) er
 		arg.OrderInput,
 		arg.StartedBy,
 		arg.StartKey,
-		arg.StartIndex,
 		arg.CreatedAt,
 		arg.StartedAt,
 		arg.CompletedAt,
@@ -125,6 +124,7 @@ func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) er
 		arg.AtPosition,
 		arg.AtDevice,
 		arg.AtState,
+		arg.AtSince,
 	)
 	return err
 }
@@ -192,7 +192,7 @@ func (q *Queries) UpdateHop(ctx context.Context, arg UpdateHopParams) (int64, er
 
 const updateWhisper = `-- name: UpdateWhisper :execrows
 UPDATE whispers SET title = ?, state = ?, forwarding = ?, hold_us = ?, started_at = ?, completed_at = ?,
-  ended_at = ?, n_hops = ?, n_answered = ?, n_over = ?, at_position = ?, at_device = ?, at_state = ?,
+  ended_at = ?, n_hops = ?, n_answered = ?, n_over = ?, at_position = ?, at_device = ?, at_state = ?, at_since = ?,
   version = version + 1
 WHERE id = ? AND version = ?
 `
@@ -211,6 +211,7 @@ type UpdateWhisperParams struct {
 	AtPosition  int64
 	AtDevice    string
 	AtState     string
+	AtSince     int64
 	ID          string
 	Version     int64
 }
@@ -230,6 +231,7 @@ func (q *Queries) UpdateWhisper(ctx context.Context, arg UpdateWhisperParams) (i
 		arg.AtPosition,
 		arg.AtDevice,
 		arg.AtState,
+		arg.AtSince,
 		arg.ID,
 		arg.Version,
 	)
@@ -240,7 +242,7 @@ func (q *Queries) UpdateWhisper(ctx context.Context, arg UpdateWhisperParams) (i
 }
 
 const whisper = `-- name: Whisper :one
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, start_index, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state FROM whispers WHERE id = ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since FROM whispers WHERE id = ?
 `
 
 func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
@@ -258,7 +260,6 @@ func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
 		&i.OrderInput,
 		&i.StartedBy,
 		&i.StartKey,
-		&i.StartIndex,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.CompletedAt,
@@ -270,12 +271,24 @@ func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
 		&i.AtPosition,
 		&i.AtDevice,
 		&i.AtState,
+		&i.AtSince,
 	)
 	return i, err
 }
 
+const whisperByStartKey = `-- name: WhisperByStartKey :one
+SELECT id FROM whispers WHERE start_key = ?
+`
+
+func (q *Queries) WhisperByStartKey(ctx context.Context, startKey string) (string, error) {
+	row := q.db.QueryRowContext(ctx, whisperByStartKey, startKey)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
 const whispers = `-- name: Whispers :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, start_index, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state FROM whispers WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since FROM whispers WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
 `
 
 type WhispersParams struct {
@@ -305,7 +318,6 @@ func (q *Queries) Whispers(ctx context.Context, arg WhispersParams) ([]Whisper, 
 			&i.OrderInput,
 			&i.StartedBy,
 			&i.StartKey,
-			&i.StartIndex,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.CompletedAt,
@@ -317,57 +329,7 @@ func (q *Queries) Whispers(ctx context.Context, arg WhispersParams) ([]Whisper, 
 			&i.AtPosition,
 			&i.AtDevice,
 			&i.AtState,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const whispersByStartKey = `-- name: WhispersByStartKey :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, start_index, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state FROM whispers WHERE start_key = ? ORDER BY start_index
-`
-
-func (q *Queries) WhispersByStartKey(ctx context.Context, startKey string) ([]Whisper, error) {
-	rows, err := q.db.QueryContext(ctx, whispersByStartKey, startKey)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Whisper
-	for rows.Next() {
-		var i Whisper
-		if err := rows.Scan(
-			&i.ID,
-			&i.ProjectID,
-			&i.Title,
-			&i.State,
-			&i.Forwarding,
-			&i.HoldUs,
-			&i.OrderAlgorithm,
-			&i.OrderSeed,
-			&i.OrderInput,
-			&i.StartedBy,
-			&i.StartKey,
-			&i.StartIndex,
-			&i.CreatedAt,
-			&i.StartedAt,
-			&i.CompletedAt,
-			&i.EndedAt,
-			&i.Version,
-			&i.NHops,
-			&i.NAnswered,
-			&i.NOver,
-			&i.AtPosition,
-			&i.AtDevice,
-			&i.AtState,
+			&i.AtSince,
 		); err != nil {
 			return nil, err
 		}
