@@ -64,8 +64,7 @@ func (m *move) timer() {
 	case TimerSilence:
 		m.stopRecording(SayRecQuiet)
 	case TimerVoice:
-		m.do(Effect{Do: Stop})
-		m.said(CodeSpeaker)
+		m.overran()
 	case TimerDevice:
 		m.micFault(CodeMic)
 	case TimerKeep:
@@ -79,6 +78,15 @@ func (m *move) timer() {
 	case TimerStuck3:
 		m.stuck(Third)
 	}
+}
+
+// overran stops what should have ended long ago, and takes it as not heard. A
+// device that is open beside it is on the way out as well, and goes first.
+func (m *move) overran() {
+	m.closeMic()
+	m.closeCamera()
+	m.do(Effect{Do: Stop})
+	m.said(CodeSpeaker)
 }
 
 // timeOut is the table's column "Time-out".

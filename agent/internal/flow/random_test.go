@@ -1,0 +1,213 @@
+package flow
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"illumi/protocol"
+)
+
+// safe are the phases in which a box may be left alone for ever.
+var safe = []Phase{Idle, New, NewQuiet, Heard, Draft, Queued, Paused, Ended}
+
+// TestA1 presses at random (people.md A1): bounces of 5 to 90 ms, double
+// presses, holds, and all that can go wrong around them. check and world hold
+// every step against the promises.
+func TestA1(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		runs       int
+		lost, fail float64
+		mode       string
+	}{
+		{"grace", 400, 0, 0, protocol.SendGrace},
+		{"confirm", 300, 0, 0, protocol.SendConfirm},
+		{"answers get lost", 300, 0.1, 0, protocol.SendGrace},
+		{"things fail", 300, 0, 0.15, protocol.SendGrace},
+		{"all of it", 300, 0.1, 0.15, protocol.SendConfirm},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen := map[Phase]int{}
+			for seed := range c.runs {
+				rnd := rand.New(rand.NewPCG(uint64(seed), 1))
+				w := newWorld(t, rnd)
+				w.lost, w.fail = c.lost, c.fail
+				live(w, c.mode, seen)
+				leaveAlone(w)
+				replay(w)
+			}
+			for _, p := range phases {
+				if seen[p] == 0 && p != Boot && !(p == Empty && c.name == "") {
+					t.Logf("never in %s", p)
+				}
+			}
+			if seen[Sent] == 0 || seen[Recording] == 0 || seen[Review] == 0 {
+				t.Errorf("the presses never came far: %v", seen)
+			}
+		})
+	}
+}
+
+// live is an hour of somebody's life with the box.
+func live(w *world, mode string, seen map[Phase]int) {
+	hops := 0
+	for range 60 {
+		seen[w.s.Phase]++
+		switch n := w.rnd.IntN(100); {
+		case n < 12 && hops < 6:
+			hops++
+			w.happen(Event{Kind: KindMSG, Turn: &Turn{Hop: fmt.Sprintf("h%d", hops), Epoch: 1, SendMode: mode,
+				PhotoAllowed: w.rnd.IntN(2) == 0, RecallSeconds: 300 * w.rnd.IntN(2), Picture: true}})
+		case n < 16:
+			w.disturb(hops)
+		case n < 30: // a bouncing contact
+			for range 1 + w.rnd.IntN(6) {
+				w.press()
+				w.wait(ms(5 + w.rnd.IntN(86)))
+				w.release()
+				w.wait(ms(5 + w.rnd.IntN(86)))
+			}
+		case n < 45: // pressed twice
+			w.press()
+			w.wait(ms(80))
+			w.release()
+			w.wait(ms(120))
+			w.press()
+			w.wait(ms(80))
+			w.release()
+		case n < 52: // held
+			w.press()
+			w.wait(ms(5000))
+			w.release()
+		case n < 54: // sat upon
+			w.press()
+			w.wait(40 * time.Second)
+			w.release()
+		default:
+			w.press()
+			w.wait(ms(120))
+			w.release()
+		}
+		w.wait(ms(w.rnd.IntN([]int{300, 3000, 30_000, 120_000}[w.rnd.IntN(4)])))
+		if w.rnd.IntN(3) == 0 && w.s.Phase == Recording {
+			w.happen(Event{Kind: KindVoice})
+		}
+	}
+}
+
+func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// disturb is something that comes from outside.
+func (w *world) disturb(hops int) {
+	hop := fmt.Sprintf("h%d", 1+w.rnd.IntN(max(1, hops)))
+	kinds := []Kind{KindNetDown, KindNetUp, KindNetUp, KindRemind, KindRecalled, KindQuietOn, KindQuietOff, KindPause, KindResume,
+		KindResume, KindDiskLow, KindDiskOK, KindSpeakerLost, KindSpeakerBack, KindSpeakerBack, KindCameraLost, KindCameraBack,
+		KindMicLost, KindMicBack, KindClockUnknown, KindClockKnown, KindMediaBad}
+	k := kinds[w.rnd.IntN(len(kinds))]
+	if k == KindMicLost && !w.mic {
+		return
+	}
+	w.online = k != KindNetDown && (w.online || k == KindNetUp)
+	if k == KindMediaBad && hop == w.s.Turn.Hop && w.s.Phase != New {
+		return
+	}
+	w.happen(Event{Kind: k, Hop: hop})
+}
+
+// leaveAlone: waiting is always safe. Nobody presses any more; devices close,
+// the box comes to rest, unsent takes are gone after a day and no reply is lost.
+func leaveAlone(w *world) {
+	w.t.Helper()
+	w.online = true
+	w.release()
+	w.happen(Event{Kind: KindNetUp})
+	w.wait(time.Hour)
+	if !slices.Contains(safe, w.s.Phase) {
+		w.fail1("an hour later the box is still busy")
+	}
+	if w.mic || w.camera {
+		w.fail1("an hour later a device is open")
+	}
+	w.wait(25 * time.Hour)
+	if w.s.Take.N != 0 || w.s.Old.N != 0 {
+		w.fail1("a take is kept for longer than a day")
+	}
+	if len(w.s.Unsent) != 0 {
+		w.fail1("replies wait that the server has: %v", w.s.Unsent)
+	}
+	for key, reply := range w.sealed {
+		if !w.acked[reply] {
+			w.fail1("reply %s of %s never arrived", reply, key)
+		}
+	}
+}
+
+// replay: the same log, the same states.
+func replay(w *world) {
+	w.t.Helper()
+	s, _, err := Start(DefaultConfig())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range w.log {
+		s, _ = Step(s, e)
+	}
+	if !reflect.DeepEqual(s, w.s) {
+		w.fail1("the same events lead to another state:\n%+v\n%+v", s, w.s)
+	}
+}
+
+// TestSafeFromEverywhere leaves a box alone in every phase, with answers that
+// come and with answers that never come.
+func TestSafeFromEverywhere(t *testing.T) {
+	for _, lost := range []float64{0, 1} {
+		found := map[Phase]bool{}
+		for seed := range 150 {
+			rnd := rand.New(rand.NewPCG(uint64(seed), 7))
+			w := newWorld(t, rnd)
+			w.happen(Event{Kind: KindMSG, Turn: &Turn{Hop: "h1", Epoch: 1, PhotoAllowed: true, RecallSeconds: 600}})
+			for range seed % 60 {
+				w.wait(ms(200 + rnd.IntN(12_000)))
+				w.press()
+				w.wait(ms(100))
+				w.release()
+			}
+			found[w.s.Phase] = true
+			w.lost = lost
+			if lost == 1 {
+				w.cancel("sound")
+				w.cancel("mic")
+				w.cancel("camera")
+			}
+			w.wait(time.Hour)
+			if !slices.Contains(safe, w.s.Phase) || w.s.Live() {
+				w.fail1("left alone, the box does not come to rest")
+			}
+		}
+		if len(found) < 12 {
+			t.Errorf("only %d phases were left alone: %v", len(found), found)
+		}
+	}
+}
+
+// TestDoublePressAtStop is the last line of A1 at every distance.
+func TestDoublePressAtStop(t *testing.T) {
+	for gap := ms(110); gap < ms(1000); gap += ms(10) {
+		h := newHand(t)
+		h.do(toRecord, "wait 8s; press now")
+		if h.s.Phase != Check {
+			t.Fatalf("the first press leads to %s", h.s.Phase)
+		}
+		h.do("speech")
+		h.wait(gap - ms(100))
+		from := h.s.Phase
+		h.do("press now")
+		if h.s.Phase != from || doing(h.last) != "" {
+			t.Errorf("%v after stop a second press does %q", gap, doing(h.last))
+		}
+	}
+}
