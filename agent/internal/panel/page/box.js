@@ -1,0 +1,313 @@
+"use strict";
+// The page shows what the box tells it (one stream of whole views) and tells
+// the box what the person does. It decides nothing.
+const $ = (id) => document.getElementById(id);
+const names = { 1: ["Press"], 2: ["Go", "Back"], 3: ["Listen", "Speak", "Send"] };
+const shapes = ["main", "second", "third"];
+let view = null;
+let asked = "";
+const buttons = [];
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+async function send(path, body, headers) {
+  const r = await fetch(path, { method: "POST", body, headers });
+  if (!r.ok) throw new Error((await r.text()).trim());
+}
+
+// --- buttons -------------------------------------------------------------
+// Changes go out one after the other: a release must not overtake its press.
+let line = Promise.resolve();
+function push(number, down) {
+  const b = buttons[number - 1];
+  if (!b || (b.dataset.down === "true") === down) return;
+  b.dataset.down = String(down);
+  unlock();
+  line = line
+    .then(() => send("press", JSON.stringify({ button: number, down })))
+    .catch(() => notice("The box does not answer. It may have been stopped."));
+}
+
+function build(count) {
+  if (buttons.length === count) return;
+  $("buttons").replaceChildren();
+  buttons.length = 0;
+  for (let i = 0; i < count; i++) {
+    const b = document.createElement("button");
+    b.type = "button";
+    b.className = "press " + shapes[i];
+    b.dataset.down = "false";
+    const glow = document.createElement("span");
+    glow.className = "glow";
+    const label = document.createElement("span");
+    label.className = "label";
+    label.textContent = names[count][i];
+    b.append(glow, label);
+    b.addEventListener("pointerdown", (e) => {
+      if (e.button !== 0) return;
+      b.setPointerCapture(e.pointerId);
+      push(i + 1, true);
+    });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) b.addEventListener(end, () => push(i + 1, false));
+    // Assistive technology clicks without a pointer or a key.
+    b.addEventListener("click", (e) => {
+      if (e.detail !== 0 || b.dataset.key) return;
+      push(i + 1, true);
+      setTimeout(() => push(i + 1, false), 120);
+    });
+    b.addEventListener("contextmenu", (e) => e.preventDefault());
+    buttons.push(b);
+    $("buttons").append(b);
+  }
+}
+
+function buttonOf(e) {
+  const at = buttons.indexOf(e.target);
+  if ((e.key === " " || e.key === "Enter") && at >= 0) return at + 1;
+  if (e.target.closest("input, button, a, summary")) return 0;
+  if (e.key === " ") return 1;
+  return ["1", "2", "3"].indexOf(e.key) + 1;
+}
+document.addEventListener("keydown", (e) => {
+  if (e.ctrlKey || e.altKey || e.metaKey) return;
+  const n = buttonOf(e);
+  if (!n) return;
+  e.preventDefault();
+  if (!e.repeat) push(n, true);
+});
+document.addEventListener("keyup", (e) => {
+  const n = buttonOf(e);
+  if (!n) return;
+  e.preventDefault();
+  push(n, false);
+});
+window.addEventListener("blur", () => buttons.forEach((_, i) => push(i + 1, false)));
+
+// --- what the box looks like ---------------------------------------------
+function render(v) {
+  view = v;
+  document.title = v.name + ": illumi box";
+  $("name").textContent = v.name;
+  $("link").dataset.online = String(v.online);
+  $("linkText").textContent = (v.online ? "connected" : "not connected") + (v.waiting ? ", " + v.waiting + " saved to send" : "");
+  build(v.buttons);
+  const box = $("box");
+  const light = "light-" + v.light + (v.dim ? "-dim" : "");
+  const wanted = "box " + light + (v.light === "help" || v.light === "saved" ? " amber" : "");
+  if (box.className !== wanted) box.className = wanted;
+  buttons.forEach((b, i) => {
+    b.classList.toggle("lit", v.lit[i]);
+    b.classList.toggle("unlit", i > 0 && !v.lit[i]);
+    if (i === 0) b.firstChild.style.opacity = v.light === "voice" ? v.glow : "";
+  });
+  $("lamp").dataset.on = String(v.recording);
+  $("lampText").textContent = v.recording ? "microphone or camera is on" : "microphone and camera are off";
+  if ($("prompt").textContent !== v.prompt) $("prompt").textContent = v.prompt;
+  $("state").textContent = v.state;
+  $("quiet").hidden = !v.dim;
+  $("words").textContent = v.words;
+  const picture = $("picture");
+  picture.hidden = !v.picture;
+  if (v.picture && picture.dataset.id !== v.picture) {
+    picture.dataset.id = v.picture;
+    picture.src = "offer/" + v.picture;
+    picture.alt = v.words || "The picture of this whisper";
+  }
+  play(v.sounds);
+  if (v.ask !== asked) {
+    asked = v.ask;
+    answer(asked).catch((e) => notice(e.message));
+  }
+}
+
+const events = new EventSource("events");
+events.addEventListener("message", (e) => {
+  if ($("notice").dataset.gone) {
+    delete $("notice").dataset.gone;
+    notice("");
+  }
+  render(JSON.parse(e.data));
+});
+events.addEventListener("error", () => {
+  $("notice").dataset.gone = "1";
+  notice("The box has stopped. This page comes back by itself when it runs again at this address.");
+});
+
+// --- what the box plays --------------------------------------------------
+const playing = new Map();
+function play(sounds) {
+  for (const [id, audio] of playing) {
+    if (!sounds.some((s) => s.id === id)) {
+      audio.pause();
+      playing.delete(id);
+    }
+  }
+  for (const s of sounds) {
+    if (playing.has(s.id)) continue;
+    const audio = new Audio("offer/" + s.id);
+    playing.set(s.id, audio);
+    note(s.title);
+    audio.play().catch((e) => {
+      if (e.name === "NotAllowedError") $("hear").hidden = false;
+    });
+  }
+  for (const li of $("heard").children) li.classList.toggle("now", sounds.length > 0 && li === $("heard").firstChild);
+}
+
+function note(title) {
+  const li = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const what = document.createElement("span");
+  what.textContent = title;
+  li.append(time, what);
+  const list = $("heard");
+  for (const empty of list.querySelectorAll(".empty")) empty.remove();
+  list.prepend(li);
+  while (list.children.length > 8) list.lastChild.remove();
+}
+
+// Browsers play nothing before the person has done something on the page.
+function unlock() {
+  if ($("hear").hidden) return;
+  $("hear").hidden = true;
+  for (const audio of playing.values()) audio.play().catch(() => { $("hear").hidden = false; });
+}
+$("hear").addEventListener("click", unlock);
+
+// --- the person's answer -------------------------------------------------
+const chosen = (what) => document.querySelector(`input[name=${what}]:checked`).value;
+
+async function choose(what, value) {
+  const input = $(what + "File");
+  input.hidden = value !== "file";
+  notice("");
+  try {
+    // Asked for now, so that no question pops up into a recording.
+    if (value === "mic") close(await navigator.mediaDevices.getUserMedia({ audio: true }));
+    if (value === "camera") close(await navigator.mediaDevices.getUserMedia({ video: true }));
+  } catch {
+    document.querySelector(`input[name=${what}][value=none]`).checked = true;
+    notice("This browser gives no " + (what === "sound" ? "microphone" : "camera") + ". Allow it beside the address, or choose a file.");
+  }
+  const ready = (w) => chosen(w) === "mic" || chosen(w) === "camera" || (chosen(w) === "file" && $(w + "File").files.length > 0);
+  await send("choose", JSON.stringify({ sound: ready("sound"), picture: ready("picture") }));
+}
+for (const what of ["sound", "picture"]) {
+  const tell = () => choose(what, chosen(what)).catch((e) => notice(e.message));
+  $(what + "Choice").addEventListener("change", tell);
+}
+// A page that was loaded again has chosen nothing.
+choose("sound", "none").catch((e) => notice(e.message));
+
+function close(stream) {
+  for (const t of stream.getTracks()) t.stop();
+}
+
+let capture = null;
+async function answer(what) {
+  if (what !== "listen" && what !== "speak" && capture) {
+    const c = capture;
+    capture = null;
+    c.ended = true;
+    await c.end();
+  }
+  if (what === "listen" && chosen("sound") === "mic") {
+    capture = { ended: false, end: async () => {} };
+    await listen(capture);
+  }
+  if (what === "speak" && chosen("sound") === "file") await speakFile($("soundFile").files[0]);
+  if (what === "picture") await photo();
+}
+
+function pcm(floats) {
+  const out = new DataView(new ArrayBuffer(floats.length * 2));
+  floats.forEach((v, i) => out.setInt16(2 * i, Math.max(-1, Math.min(1, v)) * 32767, true));
+  return out.buffer;
+}
+
+// listen streams the microphone to the box until c is ended. The box may end
+// it at any moment, also while the microphone is still being opened.
+async function listen(c) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
+  if (c.ended) return close(stream);
+  const context = new AudioContext();
+  let pieces = [], length = 0, out = Promise.resolve(), failed = null;
+  const flush = (last) => {
+    const all = new Float32Array(length);
+    let at = 0;
+    for (const p of pieces) { all.set(p, at); at += p.length; }
+    pieces = [];
+    length = 0;
+    const query = "sound?rate=" + context.sampleRate + (last ? "&last=1" : "");
+    out = out.then(() => send(query, pcm(all))).catch((e) => { failed = e; });
+  };
+  c.end = async () => {
+    close(stream);
+    flush(true);
+    await out;
+    await context.close();
+    if (failed) throw failed;
+  };
+  await context.audioWorklet.addModule("mic.js");
+  if (c.ended) return;
+  const tap = new AudioWorkletNode(context, "tap");
+  tap.port.onmessage = (e) => {
+    if (c.ended) return;
+    pieces.push(e.data);
+    length += e.data.length;
+    if (length >= context.sampleRate / 5) flush(false);
+  };
+  context.createMediaStreamSource(stream).connect(tap);
+}
+
+// speakFile decodes any sound this browser knows and sends it as if spoken.
+async function speakFile(file) {
+  const context = new OfflineAudioContext(1, 1, 16000);
+  let sound;
+  try {
+    sound = await context.decodeAudioData(await file.arrayBuffer());
+  } catch {
+    await send("sound?rate=16000&last=1", new ArrayBuffer(0));
+    throw new Error("This browser cannot read that sound file. Choose a WAV or an MP3.");
+  }
+  const mono = new Float32Array(sound.length);
+  for (let c = 0; c < sound.numberOfChannels; c++) {
+    sound.getChannelData(c).forEach((v, i) => { mono[i] += v / sound.numberOfChannels; });
+  }
+  const step = 16000 * 5;
+  for (let at = 0; at < mono.length; at += step) {
+    if (asked !== "speak") return; // stopped by the button
+    await send("sound?rate=" + sound.sampleRate + (at + step >= mono.length ? "&last=1" : ""), pcm(mono.subarray(at, at + step)));
+  }
+}
+
+async function photo() {
+  let source, stream;
+  if (chosen("picture") === "camera") {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1600 } } });
+    source = document.createElement("video");
+    source.srcObject = stream;
+    source.muted = true;
+    await source.play();
+    await new Promise((done) => setTimeout(done, 900)); // until it sees well
+  } else if ($("pictureFile").files.length) {
+    source = await createImageBitmap($("pictureFile").files[0]).catch(() => {
+      throw new Error("This browser cannot read that picture. Choose a JPEG or a PNG.");
+    });
+  } else {
+    return;
+  }
+  const w = source.videoWidth || source.width, h = source.videoHeight || source.height;
+  const f = Math.min(1, 1600 / Math.max(w, h));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(w * f);
+  canvas.height = Math.round(h * f);
+  canvas.getContext("2d").drawImage(source, 0, 0, canvas.width, canvas.height);
+  if (stream) close(stream);
+  const jpeg = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.88));
+  if (asked === "picture") await send("photo", jpeg);
+}
