@@ -17,6 +17,7 @@ type call struct {
 	id      string
 	asker   entry // the owner; with the facts of the upload once known
 	control *http.ResponseController
+	body    *body
 	created bool
 	err     error // what really went wrong, where we know
 }
@@ -24,7 +25,7 @@ type call struct {
 type callKey struct{}
 
 func callOf(ctx context.Context) *call {
-	return ctx.Value(callKey{}).(*call) //nolint:errcheck // pass puts it into every context that tusd sees
+	return ctx.Value(callKey{}).(*call) // pass puts it into every context that tusd sees
 }
 
 // fail keeps the first error for Serve, because tusd would send its text to
@@ -109,10 +110,6 @@ func (a *answer) refusal() *model.Error {
 	case handler.ErrSizeExceeded.ErrorCode, handler.ErrMaxSizeExceeded.ErrorCode:
 		a.Header().Set("Connection", "close") // the rest is not read
 		return errTooMuch
-	case handler.ErrUploadInterrupted.ErrorCode:
-		return errTaken
-	case handler.ErrServerShutdown.ErrorCode:
-		return errClosing
 	case handler.ErrLockTimeout.ErrorCode, handler.ErrFileLocked.ErrorCode:
 		return errBusy
 	}

@@ -173,7 +173,11 @@ func stored(t *testing.T, root, id string, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer blobs.Close()
+	defer func() {
+		if err := blobs.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	var n int
 	if err := blobs.Walk(func(string, int64, time.Time) error { n++; return nil }); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func TestCut_EveryPercent(t *testing.T) {
 		k := len(data) * percent / 100
 		at := box.create(protocol.RoleAudio, data)
 		conn, _ := box.dialPatch(at, 0, data, k)
-		conn.Close()
+		hangUp(conn)
 		for name := range synced {
 			if name == idOf(at) {
 				break
@@ -71,7 +71,7 @@ func TestCut_AnswerLost(t *testing.T) {
 	}
 	conn, _ := box.dialPatch(at, 0, data, len(data))
 	<-inside
-	conn.Close()
+	hangUp(conn)
 	asked := make(chan int)
 	go func() { asked <- box.offset(at) }()
 	close(release)

@@ -45,7 +45,7 @@ func (d disk) GetUpload(ctx context.Context, id string) (handler.Upload, error) 
 
 // AsTerminatableUpload is tusd's way to ask for Terminate.
 func (d disk) AsTerminatableUpload(u handler.Upload) handler.TerminatableUpload {
-	return u.(part) //nolint:errcheck // NewUpload and GetUpload give nothing else
+	return u.(part) // NewUpload and GetUpload give nothing else
 }
 
 // part is one upload that is written to under its lock.

@@ -54,8 +54,8 @@ func full(err error) error {
 var errUnsynced = errors.New("upload: sync")
 
 // waited turns a wait that ended early into "try again". Mostly the client has
-// left; but where tusd interrupts a PATCH that was just done, its read deadline
-// can strike the next request on that connection, and that one is listening.
+// left. But one that is taken over just as its last byte is read finds its
+// connection's deadline passed, and is listening.
 func waited(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return errBusy

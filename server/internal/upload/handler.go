@@ -50,7 +50,7 @@ func (s *Service) Handler(base string, owner OwnerFunc) (*Handler, error) {
 	composer := handler.NewStoreComposer()
 	composer.UseCore(store)
 	composer.UseTerminater(store)
-	composer.UseLocker(s.locks)
+	composer.UseLocker(locker{s.locks})
 	tus, err := handler.NewHandler(handler.Config{
 		StoreComposer:             composer,
 		BasePath:                  base,
@@ -235,15 +235,16 @@ func (h *Handler) onRecorded(w http.ResponseWriter, r *http.Request, c *call) er
 
 // pass lets tusd answer, and returns what it refuses.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) error {
-	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), callKey{}, c))
-	defer cancel(nil)
-	stop := context.AfterFunc(h.s.bodies, func() { cancel(handler.ErrServerShutdown) })
+	c.body = &body{ReadCloser: r.Body, c: c}
+	defer c.body.end()
+	stop := context.AfterFunc(h.s.bodies, func() { c.body.interrupt(errClosing) })
 	defer stop()
 	path := c.id
 	if r.Method == http.MethodPost {
 		path = ""
 	}
-	r = r.WithContext(ctx)
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	r.Body = c.body
 	r.URL = &url.URL{Path: path}
 	a := &answer{ResponseWriter: w, h: h, c: c, method: r.Method}
 	h.tus.ServeHTTP(a, r)

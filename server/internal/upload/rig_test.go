@@ -387,7 +387,7 @@ func (c client) dialPatch(at string, offset int, rest []byte, n int) (net.Conn, 
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(func() { conn.Close() })
+	c.t.Cleanup(func() { hangUp(conn) })
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		c.t.Fatal(err)
 	}
@@ -413,6 +413,10 @@ func (c client) dialPatch(at string, offset int, rest []byte, n int) (net.Conn, 
 		c.t.Fatal(err)
 	}
 	return conn, r
+}
+
+func hangUp(conn net.Conn) {
+	_ = conn.Close() // what became of it is the server's to find out
 }
 
 // statusOn reads the answer that a dialled PATCH got.
