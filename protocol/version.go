@@ -16,6 +16,10 @@ const Subprotocol = "illumi.v1"
 // Build is the program's version, set by the linker.
 var Build = "dev"
 
+// HeaderBoard carries the board's serial with every request of a box. The
+// same secret from another board is a copied card: that board is refused.
+const HeaderBoard = "Illumi-Board"
+
 // Paths of the device API, below the server's base address.
 const (
 	PathEnroll  = "/api/v1/enroll"

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"illumi/protocol"
 )
@@ -15,7 +16,9 @@ type Error struct {
 	Next     string // what to do
 	Field    string // the form field it is about, if any
 	State    string // the true state, where a request conflicts with it
-	Wrapped  error
+	// RetryAfter says when trying again makes sense; zero: unknown.
+	RetryAfter time.Duration
+	Wrapped    error
 }
 
 func (e *Error) Error() string {

@@ -79,7 +79,8 @@ type Device struct {
 	LastSeenAt   time.Time
 	ConnectedAt  time.Time // of the last connection
 	RevokedAt    time.Time
-	// HeldAt is set when another board showed the same secret.
+	// HeldAt is when another board last showed this device's secret; that
+	// board is refused, and the page says so.
 	HeldAt time.Time
 	// ActiveHop is the one hop that the box serves now.
 	ActiveHop string
@@ -98,7 +99,6 @@ const (
 	PresenceAway    Presence = "away"
 	PresenceDark    Presence = "dark"
 	PresenceRevoked Presence = "revoked"
-	PresenceHeld    Presence = "held"
 )
 
 // DarkAfter is the silence after which a box counts as dark, not just away.
@@ -109,8 +109,6 @@ func (d Device) Presence(now time.Time) Presence {
 	switch silent := now.Sub(d.LastSeenAt); {
 	case !d.RevokedAt.IsZero():
 		return PresenceRevoked
-	case !d.HeldAt.IsZero():
-		return PresenceHeld
 	case d.LastSeenAt.IsZero():
 		return PresenceNever
 	case silent <= protocol.DeadAfter:

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/store"
+)
+
+// flushEvery is how often what was heard of boxes is written: one transaction
+// for all of them, so that a thousand pings are not a thousand commits.
+const flushEvery = 10 * time.Second
+
+// Recorder stores what was heard of boxes, in one transaction.
+type Recorder interface {
+	SeenMany(ctx context.Context, seen map[string]store.Sighting) error
+}
+
+// Presence gathers when boxes were heard of and writes it in rounds.
+type Presence struct {
+	now func() time.Time
+	rec Recorder
+	log *slog.Logger
+
+	mu   sync.Mutex
+	seen map[string]store.Sighting
+	kick chan struct{}
+}
+
+// NewPresence makes a Presence; Run writes its rounds.
+func NewPresence(rec Recorder, now func() time.Time, log *slog.Logger) *Presence {
+	return &Presence{now: now, rec: rec, log: log, seen: map[string]store.Sighting{}, kick: make(chan struct{}, 1)}
+}
+
+// Heard notes that a box was heard of now.
+func (p *Presence) Heard(device string) {
+	p.note(device, func(*store.Sighting) {})
+}
+
+// Connected notes a new connection and what the box says of itself; pages
+// learn of it at once.
+func (p *Presence) Connected(device string, h protocol.Hello) {
+	p.note(device, func(s *store.Sighting) {
+		s.Connected = true
+		s.Hello = &h
+	})
+	p.hurry()
+}
+
+// Disconnected makes the last word of a box visible at once.
+func (p *Presence) Disconnected(string) { p.hurry() }
+
+// Status notes a box's health.
+func (p *Presence) Status(device string, st protocol.Status) {
+	p.note(device, func(s *store.Sighting) { s.Status = &st })
+}
+
+func (p *Presence) note(device string, change func(*store.Sighting)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.seen[device]
+	s.At = p.now()
+	change(&s)
+	p.seen[device] = s
+}
+
+func (p *Presence) hurry() {
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run writes rounds until ctx ends, then a last one.
+func (p *Presence) Run(ctx context.Context) error {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			p.flush(last)
+			return nil
+		case <-tick.C:
+		case <-p.kick:
+		}
+		p.flush(ctx)
+	}
+}
+
+// flush writes one round. A round that fails goes into the next: what a box
+// said stays true.
+func (p *Presence) flush(ctx context.Context) {
+	p.mu.Lock()
+	round := p.seen
+	p.seen = map[string]store.Sighting{}
+	p.mu.Unlock()
+	if len(round) == 0 {
+		return
+	}
+	if err := p.rec.SeenMany(ctx, round); err != nil {
+		p.log.Warn("presence could not be written", "boxes", len(round), "error", err)
+		p.mu.Lock()
+		maps.Copy(round, p.seen)
+		p.seen = round
+		p.mu.Unlock()
+	}
+}

@@ -1,0 +1,182 @@
+package relay
+
+import (
+	"context"
+	"errors"
+
+	"illumi/server/internal/model"
+	"illumi/server/internal/route"
+	"illumi/server/internal/store"
+)
+
+// CreateProject makes a project that belongs to the actor.
+func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.Project) (model.Project, error) {
+	var err error
+	if p.Title, err = model.CleanTitle("title", p.Title); err != nil {
+		return p, err
+	}
+	if p.Hold == 0 {
+		p.Hold = model.DefaultHold
+	}
+	if err = model.CheckForwarding(p.Forwarding, p.Hold); err != nil {
+		return p, err
+	}
+	p.ID, p.OwnerID = store.NewID(), actor.UserID
+	err = s.do(ctx, func(w *work) error {
+		p.CreatedAt = w.now
+		return w.CreateProject(ctx, p)
+	})
+	return p, err
+}
+
+// Projects lists the actor's projects, newest first; an administrator's list
+// has everybody's.
+func (s *Service) Projects(ctx context.Context, actor model.Actor, after string, limit int) ([]store.ProjectRow, error) {
+	owner := actor.UserID
+	if actor.Admin() {
+		owner = ""
+	}
+	var rows []store.ProjectRow
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.Projects(ctx, owner, limit, after)
+		return err
+	})
+	return rows, err
+}
+
+// Project loads one project of the actor.
+func (s *Service) Project(ctx context.Context, actor model.Actor, id string) (model.Project, error) {
+	var p model.Project
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		p, err = s.projectOf(ctx, tx, actor, id)
+		return err
+	})
+	return p, err
+}
+
+// projectOf is the one place that says whose project it is.
+func (s *Service) projectOf(ctx context.Context, tx *store.Tx, actor model.Actor, id string) (model.Project, error) {
+	p, err := tx.Project(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !actor.Admin() && p.OwnerID != actor.UserID {
+		return p, model.NotFound("project")
+	}
+	return p, err
+}
+
+// Whispers lists a project's whispers, newest first.
+func (s *Service) Whispers(ctx context.Context, actor model.Actor, project, after string, limit int) ([]store.WhisperRow, error) {
+	var rows []store.WhisperRow
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		if _, err := s.projectOf(ctx, tx, actor, project); err != nil {
+			return err
+		}
+		var err error
+		rows, err = tx.Whispers(ctx, project, limit, after)
+		return err
+	})
+	return rows, err
+}
+
+// View is all that there is to see of one whisper.
+type View struct {
+	Whisper model.Whisper
+	Project model.Project
+	Boxes   map[string]model.Device // by id
+	Files   []model.File            // seed and accepted or held replies, by position
+	Replies []model.Reply
+	Mails   []model.Mail
+	Events  []model.Event
+}
+
+// maxEvents bounds a page's history; a chain of MaxBoxes makes about 1,400.
+const maxEvents = 2000
+
+// Whisper loads everything about one whisper of the actor.
+func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (View, error) {
+	var v View
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		v = View{Boxes: map[string]model.Device{}}
+		var err error
+		if v.Whisper, v.Project, err = s.whisperOf(ctx, tx, actor, id); err != nil {
+			return err
+		}
+		for _, h := range v.Whisper.Hops {
+			if _, ok := v.Boxes[h.DeviceID]; ok {
+				continue
+			}
+			if v.Boxes[h.DeviceID], err = tx.Device(ctx, h.DeviceID); err != nil {
+				return err
+			}
+		}
+		if v.Files, err = tx.FilesByWhisper(ctx, id); err != nil {
+			return err
+		}
+		if v.Replies, err = tx.RepliesByWhisper(ctx, id); err != nil {
+			return err
+		}
+		if v.Mails, err = tx.MailsByWhisper(ctx, id); err != nil {
+			return err
+		}
+		v.Events, err = tx.EventsByWhisper(ctx, id, maxEvents)
+		return err
+	})
+	return v, err
+}
+
+// File loads the description of one file that the actor may see.
+func (s *Service) File(ctx context.Context, actor model.Actor, id string) (model.File, error) {
+	var f model.File
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		if f, err = tx.FileByID(ctx, id); err != nil {
+			if errors.Is(err, store.ErrNotFound) {
+				return model.NotFound("file")
+			}
+			return err
+		}
+		_, _, err = s.whisperOf(ctx, tx, actor, f.WhisperID)
+		return err
+	})
+	return f, err
+}
+
+func (s *Service) whisperOf(ctx context.Context, tx *store.Tx, actor model.Actor, id string) (model.Whisper, model.Project, error) {
+	wh, err := tx.Whisper(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return wh, model.Project{}, model.NotFound("whisper")
+	}
+	if err != nil {
+		return wh, model.Project{}, err
+	}
+	p, err := s.projectOf(ctx, tx, actor, wh.ProjectID)
+	if _, refused := model.AsError(err); refused {
+		err = model.NotFound("whisper")
+	}
+	return wh, p, err
+}
+
+// Pause, Resume and End do what their names say to a whisper of the actor.
+// Doing it twice is the same as doing it once.
+func (s *Service) Pause(ctx context.Context, actor model.Actor, id string) error {
+	return s.steer(ctx, actor, id, route.Pause{})
+}
+
+// Resume lets a paused whisper travel on.
+func (s *Service) Resume(ctx context.Context, actor model.Actor, id string) error {
+	return s.steer(ctx, actor, id, route.Resume{})
+}
+
+// End stops a whisper for good.
+func (s *Service) End(ctx context.Context, actor model.Actor, id string) error {
+	return s.steer(ctx, actor, id, route.End{})
+}
+
+func (s *Service) steer(ctx context.Context, actor model.Actor, id string, e route.Event) error {
+	return s.do(ctx, func(w *work) error {
+		wh, _, err := s.whisperOf(ctx, w.Tx, actor, id)
+		if err != nil {
+			return err
+		}
+		_, err = s.step(ctx, w, wh, e, nil)
+		return err
+	})
+}

@@ -1,0 +1,223 @@
+// Package relay holds the use cases of the server: load, let route decide,
+// save, and tell what is to be told after the commit. It is the only caller
+// of route. Pages and the device API parse, call one method here, and render.
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+	"illumi/server/internal/route"
+	"illumi/server/internal/store"
+)
+
+// Teller passes hints on after a commit. A hint that gets lost costs time,
+// never a whisper: boxes ask again, pages read the database, mails are rows.
+type Teller interface {
+	// Look tells a box that its offers changed.
+	Look(device string)
+	// Recall tells a box that a turn is over.
+	Recall(device string, hop protocol.HopRef)
+	// Changed tells open pages that a whisper changed.
+	Changed(whisper string)
+	// BoxesChanged tells open pages that a box changed.
+	BoxesChanged()
+	// Revoked closes a box's live connection.
+	Revoked(device string)
+	// MailQueued wakes the mail worker.
+	MailQueued()
+}
+
+// Service is the use cases. Its methods are safe for concurrent use, by
+// several servers on one database as well.
+type Service struct {
+	db    *store.Store
+	tell  Teller
+	now   func() time.Time
+	log   *slog.Logger
+	mail  Composer
+	codes CodeHasher
+	wake  chan struct{} // a hold was set
+}
+
+// Composer writes the mails that the rules ask for.
+type Composer interface {
+	// Complete tells a researcher that a whisper has come to its end.
+	Complete(w model.Whisper, p model.Project, to string) (model.Mail, error)
+}
+
+// CodeHasher turns an enrolment code into what is stored of it.
+type CodeHasher interface{ HashCode(code string) string }
+
+// Options is what a Service is made of. Now is the clock.
+type Options struct {
+	Store    *store.Store
+	Teller   Teller
+	Composer Composer
+	Now      func() time.Time
+	Log      *slog.Logger
+	Codes    CodeHasher
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	return &Service{
+		db: o.Store, tell: o.Teller, now: o.Now, log: o.Log, mail: o.Composer, codes: o.Codes,
+		wake: make(chan struct{}, 1),
+	}
+}
+
+// work is one transaction: what it read the clock as, and what is to be told
+// once it is durable. A retry begins with a new one.
+type work struct {
+	*store.Tx
+	now     time.Time
+	notices []func(Teller)
+	serve   []string // boxes whose queue may have moved
+}
+
+func (w *work) after(notice func(Teller)) { w.notices = append(w.notices, notice) }
+
+// do runs fn in a write transaction, lets every box that became free or wanted
+// take its next turn, commits, and only then tells anybody.
+func (s *Service) do(ctx context.Context, fn func(*work) error) error {
+	var w *work
+	err := s.db.Tx(ctx, func(tx *store.Tx) error {
+		w = &work{Tx: tx, now: s.now()}
+		if err := fn(w); err != nil {
+			return err
+		}
+		for i := 0; i < len(w.serve); i++ {
+			if err := s.serve(ctx, w, w.serve[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, notice := range w.notices {
+		notice(s.tell)
+	}
+	return nil
+}
+
+// step lets route decide on one event and saves what it says. The reply is the
+// one that the event is about, or nil.
+func (s *Service) step(ctx context.Context, w *work, wh model.Whisper, e route.Event, reply *model.Reply) (model.Whisper, error) {
+	next, actions, err := route.Next(wh, e, w.now)
+	if err != nil || len(actions) == 0 {
+		return next, err
+	}
+	// A box learns of a change by its own rising counter, so the counter moves
+	// before the whisper is saved.
+	for _, a := range actions {
+		switch a := a.(type) {
+		case route.Free:
+			err = s.free(ctx, w, &next, a)
+		case route.Withdraw:
+			hop, _ := next.Hop(a.Position)
+			hop.Seq, err = w.BumpDevice(ctx, a.Device)
+		}
+		if err != nil {
+			return next, err
+		}
+	}
+	if err := w.SaveWhisper(ctx, &next); err != nil {
+		return next, err
+	}
+	for _, a := range actions {
+		if err := s.carryOut(ctx, w, next, a, reply); err != nil {
+			return next, err
+		}
+	}
+	id := next.ID
+	w.after(func(t Teller) { t.Changed(id) })
+	return next, nil
+}
+
+func (s *Service) free(ctx context.Context, w *work, wh *model.Whisper, a route.Free) error {
+	hop, _ := wh.Hop(a.Position)
+	seq, ok, err := w.ReleaseDevice(ctx, a.Device, hop.ID)
+	if err == nil && !ok {
+		// Taken back while the box had its next turn already: nothing to free.
+		seq, err = w.BumpDevice(ctx, a.Device)
+	}
+	if err != nil {
+		return err
+	}
+	hop.Seq = seq
+	w.serve = append(w.serve, a.Device)
+	return nil
+}
+
+func (s *Service) carryOut(ctx context.Context, w *work, wh model.Whisper, a route.Action, reply *model.Reply) error {
+	switch a := a.(type) {
+	case route.Ready:
+		w.serve = append(w.serve, a.Device)
+	case route.Withdraw:
+		hop, _ := wh.Hop(a.Position)
+		ref := protocol.HopRef{Hop: hop.ID, Epoch: hop.Epoch}
+		w.after(func(t Teller) { t.Recall(a.Device, ref) })
+	case route.Accept:
+		reply.State = protocol.ReplyAccepted
+		if hop, _ := wh.Hop(a.Position); hop.State == model.HopHeld {
+			reply.RecallTill = hop.HoldUntil
+		}
+	case route.KeepLate:
+		reply.State = protocol.ReplyLate
+	case route.GiveBack:
+		reply.State = protocol.ReplyTakenBack
+		reply.TakenBack = w.now
+	case route.Wake:
+		w.after(func(Teller) { s.wakeHolds() })
+	case route.Complete:
+		return s.queueCompletion(ctx, w, wh)
+	case route.Note:
+		return s.note(ctx, w, wh, a)
+	}
+	return nil
+}
+
+func (s *Service) note(ctx context.Context, w *work, wh model.Whisper, n route.Note) error {
+	e := model.Event{ID: store.NewID(), ProjectID: wh.ProjectID, WhisperID: wh.ID, Kind: n.Kind, At: w.now}
+	if hop, ok := wh.Hop(n.Position); ok {
+		e.HopID, e.DeviceID = hop.ID, hop.DeviceID
+	}
+	return w.AddEvent(ctx, e)
+}
+
+// serve gives a free box the oldest turn that waits for it. The counter is
+// moved first: that locks the box's row, so that of two servers, one freeing
+// the box and one wanting it, the later sees what the earlier did.
+func (s *Service) serve(ctx context.Context, w *work, device string) error {
+	if _, err := w.BumpDevice(ctx, device); err != nil {
+		return err
+	}
+	d, err := w.Device(ctx, device)
+	if err != nil || d.ActiveHop != "" || !d.RevokedAt.IsZero() {
+		return err
+	}
+	hopID, whisperID, ok, err := w.NextReadyHop(ctx, device)
+	if err != nil || !ok {
+		return err
+	}
+	seq, ok, err := w.ClaimDevice(ctx, device, hopID)
+	if err != nil || !ok {
+		return err
+	}
+	wh, err := w.Whisper(ctx, whisperID)
+	if err != nil {
+		return err
+	}
+	hop, _ := wh.HopByID(hopID)
+	if _, err := s.step(ctx, w, wh, route.Offered{Position: hop.Position, Seq: seq}, nil); err != nil {
+		return err
+	}
+	w.after(func(t Teller) { t.Look(device) })
+	return nil
+}

@@ -1,0 +1,240 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+	"illumi/server/internal/route"
+	"illumi/server/internal/store"
+)
+
+// StartRequest asks for one or more whispers from one seed image and recording.
+type StartRequest struct {
+	ProjectID string
+	Title     string
+	// Image and Audio are finished uploads of the asker; Image may be empty.
+	Image, Audio string
+	Boxes        []string // device ids
+	Count        int      // how many whispers, each with its own order; 0 means 1
+	Seed         string   // 64 hex digits; empty: drawn
+	// Key makes the request repeatable: the same key starts nothing twice.
+	Key string
+}
+
+// Start creates whispers and sends them on their way. Boxes need not be
+// online: a whisper waits for a sleeping box.
+func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) ([]model.Whisper, error) {
+	title, err := checkStart(&r)
+	if err != nil {
+		return nil, err
+	}
+	var started []model.Whisper
+	err = s.do(ctx, func(w *work) error {
+		project, err := s.projectOf(ctx, w.Tx, actor, r.ProjectID)
+		if err != nil {
+			return err
+		}
+		if started, err = earlierStart(ctx, w, actor, r); err != nil || started != nil {
+			return err
+		}
+		media, err := seedMedia(ctx, w, actor, r)
+		if err != nil {
+			return err
+		}
+		boxes, err := chosenBoxes(ctx, w, r.Boxes)
+		if err != nil {
+			return err
+		}
+		seed, err := drawSeed(r.Seed)
+		if err != nil {
+			return err
+		}
+		for k := range r.Count {
+			name := title
+			if r.Count > 1 {
+				name = numbered(title, k+1)
+			}
+			wh, err := s.startOne(ctx, w, actor, project, name, startKey(r.Key, k), route.DeriveSeed(seed, k), boxes, media)
+			if err != nil {
+				return err
+			}
+			started = append(started, wh)
+		}
+		for _, id := range []string{r.Image, r.Audio} {
+			if id == "" {
+				continue
+			}
+			if err := w.DeleteUpload(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return started, err
+}
+
+func (s *Service) startOne(ctx context.Context, w *work, actor model.Actor, p model.Project, title, key string, seed [route.SeedBytes]byte, boxes map[string]string, media []model.Media) (model.Whisper, error) {
+	names := make([]string, 0, len(boxes))
+	for name := range boxes {
+		names = append(names, name)
+	}
+	order := route.Shuffle(seed, names)
+	arranged, err := route.Arrange(order)
+	if err != nil {
+		return model.Whisper{}, err
+	}
+	wh := model.Whisper{
+		ID: store.NewID(), ProjectID: p.ID, Title: title, State: model.WhisperDraft,
+		Forwarding: p.Forwarding, Hold: p.Hold, Order: order,
+		StartedBy: actor.UserID, StartKey: key, CreatedAt: w.now,
+	}
+	for i, name := range arranged {
+		wh.Hops = append(wh.Hops, model.Hop{
+			ID: store.NewID(), WhisperID: wh.ID, Position: i + 1, DeviceID: boxes[name], State: model.HopPlanned,
+		})
+	}
+	if err := w.CreateWhisper(ctx, &wh); err != nil {
+		return wh, err
+	}
+	for _, m := range media {
+		for _, f := range filesOf(m, w.now) {
+			f.WhisperID = wh.ID
+			if err := w.AddFile(ctx, f); err != nil {
+				return wh, err
+			}
+		}
+	}
+	return s.step(ctx, w, wh, route.Start{}, nil)
+}
+
+func checkStart(r *StartRequest) (title string, err error) {
+	if title, err = model.CleanTitle("title", r.Title); err != nil {
+		return "", err
+	}
+	if r.Count == 0 {
+		r.Count = 1
+	}
+	switch {
+	case r.Audio == "":
+		return "", model.RefuseField("audio", "The recording is missing.", "Choose a recording; every whisper starts with a voice.")
+	case len(r.Boxes) == 0:
+		return "", model.RefuseField("boxes", "This whisper has no box to travel to.", "Choose at least one box.")
+	case len(r.Boxes) > model.MaxBoxes:
+		return "", model.RefuseField("boxes", fmt.Sprintf("A whisper can visit %d boxes at most.", model.MaxBoxes), "Choose fewer boxes.")
+	case r.Count < 1 || r.Count > model.MaxWhispers:
+		return "", model.RefuseField("count", fmt.Sprintf("One start can make 1 to %d whispers.", model.MaxWhispers), "Choose a smaller number.")
+	case len(r.Key) > 60:
+		return "", model.RefuseField("key", "The form is damaged.", "Load the page again.")
+	}
+	slices.Sort(r.Boxes)
+	r.Boxes = slices.Compact(r.Boxes)
+	return title, nil
+}
+
+// startKey is stored for whisper k of a start; without a key nothing is the same.
+func startKey(key string, k int) string {
+	if key == "" {
+		key = store.NewID()
+	}
+	return key + "/" + strconv.Itoa(k)
+}
+
+func earlierStart(ctx context.Context, w *work, actor model.Actor, r StartRequest) ([]model.Whisper, error) {
+	if r.Key == "" {
+		return nil, nil
+	}
+	var found []model.Whisper
+	for k := range r.Count {
+		wh, err := w.WhisperByStartKey(ctx, startKey(r.Key, k))
+		if errors.Is(err, store.ErrNotFound) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if wh.StartedBy != actor.UserID || wh.ProjectID != r.ProjectID {
+			return nil, model.RefuseField("key", "The form is damaged.", "Load the page again.")
+		}
+		found = append(found, wh)
+	}
+	return found, nil
+}
+
+func seedMedia(ctx context.Context, w *work, actor model.Actor, r StartRequest) ([]model.Media, error) {
+	var media []model.Media
+	for _, part := range []struct {
+		field, id string
+		role      protocol.Role
+	}{{"audio", r.Audio, protocol.RoleAudio}, {"image", r.Image, protocol.RoleImage}} {
+		if part.id == "" {
+			continue
+		}
+		u, err := w.Upload(ctx, part.id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (u.OwnerID != actor.UserID || u.Media.Role != part.role) {
+			return nil, &model.Error{
+				Code: protocol.CodeUploadUnknown, Field: part.field,
+				Sentence: "The file is not here any more.", Next: "Upload it once more.",
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		media = append(media, u.Media)
+	}
+	return media, nil
+}
+
+// chosenBoxes returns name → id.
+func chosenBoxes(ctx context.Context, w *work, ids []string) (map[string]string, error) {
+	boxes := make(map[string]string, len(ids))
+	for _, id := range ids {
+		d, err := w.Device(ctx, id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !d.RevokedAt.IsZero() {
+			return nil, model.RefuseField("boxes", "One of these boxes does not exist any more.", "Load the page again and choose anew.")
+		}
+		if err != nil {
+			return nil, err
+		}
+		boxes[d.Name] = d.ID
+	}
+	return boxes, nil
+}
+
+func drawSeed(wish string) (seed [route.SeedBytes]byte, err error) {
+	if wish != "" {
+		return route.ParseSeed(wish)
+	}
+	_, err = rand.Read(seed[:])
+	return seed, err
+}
+
+// numbered adds a number to a title without making it too long to show.
+func numbered(title string, n int) string {
+	suffix := " " + strconv.Itoa(n)
+	runes := []rune(title)
+	if limit := protocol.MaxNameRunes - len(suffix); len(runes) > limit {
+		runes = runes[:limit]
+	}
+	return string(runes) + suffix
+}
+
+// filesOf is the original and the shared copy of a medium.
+func filesOf(m model.Media, now time.Time) []model.File {
+	return []model.File{
+		{
+			ID: store.NewID(), Role: m.Role, Variant: model.VariantOriginal, SHA256: m.SHA256, Size: m.Size,
+			Type: m.Type, Width: m.Width, Height: m.Height, Duration: m.Duration, CreatedAt: now,
+		},
+		{
+			ID: store.NewID(), Role: m.Role, Variant: model.VariantShared, SHA256: m.SharedSHA256, Size: m.SharedSize,
+			Type: m.SharedType, Width: m.SharedWidth, Height: m.SharedHeight, Duration: m.Duration, CreatedAt: now,
+		},
+	}
+}

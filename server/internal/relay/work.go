@@ -1,0 +1,130 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"illumi/server/internal/model"
+	"illumi/server/internal/route"
+	"illumi/server/internal/store"
+)
+
+// queueCompletion writes the researcher's mail in the transaction that
+// completes the whisper: no completion without a mail, no mail without one.
+func (s *Service) queueCompletion(ctx context.Context, w *work, wh model.Whisper) error {
+	p, err := w.Project(ctx, wh.ProjectID)
+	if err != nil {
+		return err
+	}
+	user, err := w.UserByID(ctx, wh.StartedBy)
+	if err != nil {
+		return err
+	}
+	mail, err := s.mail.Complete(wh, p, user.Email)
+	if err != nil {
+		return fmt.Errorf("relay: write the mail of whisper %s: %w", wh.ID, err)
+	}
+	mail.WhisperID, mail.State, mail.CreatedAt, mail.NextAt = wh.ID, model.MailQueued, w.now, w.now
+	w.after(func(t Teller) { t.MailQueued() })
+	return w.AddMail(ctx, mail, "complete:"+wh.ID)
+}
+
+func (s *Service) wakeHolds() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Rounds of the worker. The patrol repairs what a crash of another server
+// between two of its steps could leave: a free box with a turn waiting.
+const (
+	patrolEvery = 30 * time.Second
+	batch       = 50
+)
+
+// Work lets answers go on when their pause is over, until ctx ends. Several
+// servers may run it: each step is a compare-and-set.
+func (s *Service) Work(ctx context.Context) error {
+	patrol := time.NewTicker(patrolEvery)
+	defer patrol.Stop()
+	for {
+		next, err := s.releaseHolds(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("holds could not be looked through", "error", err)
+			next = s.now().Add(time.Second)
+		}
+		wait := patrolEvery
+		if !next.IsZero() {
+			wait = min(max(next.Sub(s.now()), 0), patrolEvery)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		case <-s.wake:
+			timer.Stop()
+		case <-patrol.C:
+			timer.Stop()
+			if err := s.patrol(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("waiting boxes could not be looked through", "error", err)
+			}
+		}
+	}
+}
+
+// releaseHolds forwards every answer whose pause is over and says when the
+// next one will be; zero where none is held.
+func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
+	for {
+		var due []store.HopRef
+		var next time.Time
+		err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+			if due, err = tx.DueHeld(ctx, s.now(), batch); err != nil {
+				return err
+			}
+			next, err = tx.NextHeld(ctx)
+			return err
+		})
+		if err != nil || len(due) == 0 {
+			return next, err
+		}
+		for _, ref := range due {
+			if err := s.holdOver(ctx, ref.WhisperID); err != nil {
+				return next, err
+			}
+		}
+	}
+}
+
+func (s *Service) holdOver(ctx context.Context, whisper string) error {
+	return s.do(ctx, func(w *work) error {
+		wh, err := w.Whisper(ctx, whisper)
+		if err != nil {
+			return err
+		}
+		_, err = s.step(ctx, w, wh, route.HoldOver{}, nil)
+		return err
+	})
+}
+
+func (s *Service) patrol(ctx context.Context) error {
+	var idle []string
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		idle, err = tx.IdleDevicesWithTurn(ctx, batch)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range idle {
+		err := s.do(ctx, func(w *work) error { w.serve = append(w.serve, id); return nil })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
