@@ -52,6 +52,9 @@ type answer struct {
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func (a *answer) WriteHeader(status int) {
+	// Syncing may have outlasted the deadline that tusd set with the last
+	// read. A connection that cannot set one has none.
+	_ = a.c.control.SetWriteDeadline(time.Now().Add(answerTime))
 	if status >= http.StatusBadRequest {
 		a.refused = status
 		return

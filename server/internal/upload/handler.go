@@ -274,7 +274,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) error {
 // them has none.
 func (h *Handler) patience(c *call) {
 	_ = c.control.SetReadDeadline(time.Time{})
-	_ = c.control.SetWriteDeadline(time.Now().Add(finishTime + h.s.network))
+	_ = c.control.SetWriteDeadline(time.Now().Add(finishTime + answerTime))
 }
 
 // creating is tusd's hook before an upload is made: our id, our few facts. A

@@ -53,6 +53,8 @@ const (
 	sweepGrace = time.Hour
 	// finishTime bounds the work on one finished file; media bounds its own parts.
 	finishTime = 10 * time.Minute
+	// answerTime is how long a client may take to accept its answer.
+	answerTime = 30 * time.Second
 )
 
 // OwnerKind says whose identifier an owner's id is.
