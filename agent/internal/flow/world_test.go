@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -25,13 +27,20 @@ type world struct {
 
 	mic, camera bool
 	soundEnds   time.Duration
-	takes       map[string]map[int]bool // on disk, kept or not: hop, take
-	sealed      map[string]string       // hop/take: reply
+	takes       map[string]map[int]*recorded // on disk: hop, take
+	inbox       map[string]Turn              // on disk, complete
+	journal     State                        // as of the step before, or of the last one
+	sealed      map[string]string            // hop/take: reply
 	acked       map[string]bool
-	server      []string // replies that came, in order
 	online      bool
 	stoppedAt   time.Duration // last press that stopped a recording
 	sealCount   int
+}
+
+// recorded is a take on disk.
+type recorded struct {
+	opened, length time.Duration
+	kept, photo    bool
 }
 
 type due struct {
@@ -43,7 +52,7 @@ type due struct {
 
 func newWorld(t *testing.T, rnd *rand.Rand) *world {
 	t.Helper()
-	w := &world{t: t, rnd: rnd, takes: map[string]map[int]bool{}, sealed: map[string]string{}, acked: map[string]bool{}, online: true, stoppedAt: -time.Hour}
+	w := &world{t: t, rnd: rnd, takes: map[string]map[int]*recorded{}, inbox: map[string]Turn{}, sealed: map[string]string{}, acked: map[string]bool{}, online: true, stoppedAt: -time.Hour}
 	c := DefaultConfig()
 	s, fx, err := Start(c)
 	if err != nil {
@@ -63,6 +72,13 @@ func (w *world) happen(e Event) {
 	prev := w.s
 	s, fx := Step(prev, e)
 	w.s = s
+	w.journal = prev
+	if w.rnd.IntN(2) == 0 {
+		w.journal = s
+	}
+	if e.Kind == KindMSG {
+		w.inbox[e.Turn.Hop] = *e.Turn
+	}
 	if err := check(prev, s, e, fx); err != nil {
 		w.fail1("%v", err)
 	}
@@ -79,8 +95,13 @@ func (w *world) happen(e Event) {
 	if w.mic != w.s.Mic || w.camera != w.s.Camera || (w.mic || w.camera) != w.s.Live() {
 		w.fail1("devices are open: mic %t camera %t; the red light: %t", w.mic, w.camera, w.s.Live())
 	}
+	for n, k := range w.takes[w.s.Turn.Hop] {
+		if k.kept && w.s.Reply == "" && n != w.s.Take.N && n != w.s.Old.N {
+			w.fail1("take %d is on disk and nobody knows it", n)
+		}
+	}
 	for _, k := range []Take{w.s.Take, w.s.Old} {
-		if k.N != 0 && !w.takes[w.s.Turn.Hop][k.N] {
+		if k.N != 0 && w.takes[w.s.Turn.Hop][k.N] == nil {
 			w.fail1("take %d of %s is not on disk", k.N, w.s.Turn.Hop)
 		}
 	}
@@ -137,12 +158,12 @@ func (w *world) carryOut(fx []Effect) {
 		case OpenMic:
 			w.mic = true
 			if w.takes[f.Hop] == nil {
-				w.takes[f.Hop] = map[int]bool{}
+				w.takes[f.Hop] = map[int]*recorded{}
 			}
-			if w.takes[f.Hop][f.Take] {
+			if w.takes[f.Hop][f.Take] != nil {
 				w.fail1("take %s is recorded over", key)
 			}
-			w.takes[f.Hop][f.Take] = true
+			w.takes[f.Hop][f.Take] = &recorded{opened: w.now}
 			if w.failed() {
 				w.later(time.Second, "mic", Event{Kind: KindMicFailed, Seq: f.Seq})
 			} else {
@@ -154,6 +175,15 @@ func (w *world) carryOut(fx []Effect) {
 		case CloseMic:
 			w.mic = false
 			w.cancel("mic")
+			if k := w.takes[f.Hop][f.Take]; k != nil {
+				k.length = w.now - k.opened
+			}
+		case KeepTake:
+			k := w.takes[f.Hop][f.Take]
+			if k == nil {
+				w.fail1("take %s is kept and not on disk", key)
+			}
+			k.kept, k.photo = true, f.Photo == PhotoTaken
 		case CheckSpeech:
 			kind := KindSpeech
 			if w.rnd.IntN(4) == 0 {
@@ -173,8 +203,11 @@ func (w *world) carryOut(fx []Effect) {
 			w.cancel("camera")
 		case EraseTake:
 			delete(w.takes[f.Hop], f.Take)
-		case EraseTakes, Forget:
+		case EraseTakes:
 			delete(w.takes, f.Hop)
+		case Forget, Refetch:
+			delete(w.takes, f.Hop)
+			delete(w.inbox, f.Hop)
 		case Seal:
 			w.sealIt(f, key)
 		case TakeBack:
@@ -182,7 +215,9 @@ func (w *world) carryOut(fx []Effect) {
 		case Report:
 			w.later(2*time.Second, "", Event{Kind: KindReported, Seq: f.Seq})
 		case Wipe:
-			w.takes = map[string]map[int]bool{}
+			w.takes = map[string]map[int]*recorded{}
+			w.inbox = map[string]Turn{}
+			w.sealed = map[string]string{}
 			w.later(time.Second, "", Event{Kind: KindWiped, Seq: f.Seq})
 		}
 	}
@@ -213,7 +248,7 @@ func (w *world) play(f Effect) {
 func (w *world) sealIt(f Effect, key string) {
 	w.t.Helper()
 	reply, known := w.sealed[key]
-	if !known && !w.takes[f.Hop][f.Take] {
+	if !known && w.takes[f.Hop][f.Take] == nil {
 		w.fail1("take %s is sealed and not on disk", key)
 	}
 	if !known && w.failed() {
@@ -240,7 +275,6 @@ func (w *world) upload(hop, reply string) {
 	}
 	w.at(w.now+after, "", Event{Kind: KindACK, Reply: reply, Hop: hop}, func() {
 		w.acked[reply] = true
-		w.server = append(w.server, reply)
 	})
 }
 
@@ -265,3 +299,84 @@ func (w *world) wait(d time.Duration) { w.t.Helper(); w.run(w.now + d) }
 
 func (w *world) press()   { w.happen(Event{Kind: KindPress, Button: Main}) }
 func (w *world) release() { w.happen(Event{Kind: KindRelease, Button: Main}) }
+
+// powerCut ends everything at once and starts again from what is on disk. The
+// journal may be one step behind.
+func (w *world) powerCut() {
+	w.t.Helper()
+	saved := State{}
+	if err := json.Unmarshal([]byte(asJSON(w.t, w.journal)), &saved); err != nil {
+		w.t.Fatal(err)
+	}
+	f := &Facts{Saved: &saved, Unclean: true, Online: w.online, Camera: true, NoSpeaker: w.s.NoSpeaker, Quiet: w.s.Quiet}
+	if w.rnd.IntN(20) == 0 {
+		f.Saved = nil
+	}
+	answered := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(w.sealed)) {
+		hop, _, _ := strings.Cut(key, "/")
+		answered[hop] = true
+		if reply := w.sealed[key]; !w.acked[reply] {
+			f.Unsent = append(f.Unsent, Unsent{Reply: reply, Hop: hop, Epoch: 1})
+		}
+	}
+	for _, hop := range slices.Sorted(maps.Keys(w.inbox)) {
+		if !answered[hop] {
+			f.Turns = append(f.Turns, w.inbox[hop])
+		}
+	}
+	kept := map[string]bool{}
+	for _, hop := range slices.Sorted(maps.Keys(w.takes)) {
+		for _, n := range slices.Sorted(maps.Keys(w.takes[hop])) {
+			k := w.takes[hop][n]
+			if k.length == 0 {
+				k.length = w.now - k.opened
+			}
+			kept[hop] = kept[hop] || k.kept
+			f.Takes = append(f.Takes, TakeFile{Hop: hop, N: n, Partial: !k.kept, Photo: k.photo, Duration: k.length, Age: 0})
+		}
+	}
+	w.mic, w.camera, w.soundEnds = false, false, 0
+	before := w.now
+	uploads := []string{}
+	for _, key := range slices.Sorted(maps.Keys(w.sealed)) {
+		if !w.acked[w.sealed[key]] {
+			uploads = append(uploads, key)
+		}
+	}
+	w.todo, w.now, w.stoppedAt = nil, 0, -time.Hour
+	for _, hop := range w.takes { // time starts again
+		for _, k := range hop {
+			k.opened -= before
+		}
+	}
+	w.log = nil
+	s, fx, err := Start(DefaultConfig())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.s = s
+	w.carryOut(fx)
+	w.wait(time.Second)
+	w.happen(Event{Kind: KindBoot, Boot: f})
+	if !slices.Contains(safe, w.s.Phase) {
+		w.fail1("after a power cut the box is busy")
+	}
+	for _, u := range f.Unsent {
+		if !slices.Contains(w.s.Unsent, u) {
+			w.fail1("after a power cut %v is forgotten", u)
+		}
+	}
+	for _, t := range f.Turns {
+		if cancelled := saved.Turn.Hop == t.Hop && saved.Turn.Late; !cancelled && !w.s.holds(t.Hop) {
+			w.fail1("after a power cut hop %s is forgotten", t.Hop)
+		}
+		if kept[t.Hop] && w.s.Turn.Hop == t.Hop && w.s.Take.N == 0 {
+			w.fail1("after a power cut the take of %s is gone", t.Hop)
+		}
+	}
+	for _, key := range uploads {
+		hop, _, _ := strings.Cut(key, "/")
+		w.upload(hop, w.sealed[key])
+	}
+}
