@@ -162,14 +162,13 @@ func (s *SMTPSender) client(ctx context.Context) (*gomail.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		context.AfterFunc(ctx, func() { conn.Close() })
+		context.AfterFunc(ctx, func() { _ = conn.Close() }) // mostly closed already, after the last word
 		if !s.implicit {
 			return conn, nil
 		}
 		t := tls.Client(conn, conf)
 		if err := t.HandshakeContext(dialCtx); err != nil {
-			conn.Close()
-			return nil, err
+			return nil, errors.Join(err, conn.Close())
 		}
 		return t, nil
 	}

@@ -76,7 +76,9 @@ func startSink(t *testing.T, o sinkOptions) *sink {
 		if err := srv.Close(); err != nil {
 			t.Errorf("close sink: %v", err)
 		}
-		<-done
+		if err := <-done; err != nil && !errors.Is(err, smtp.ErrServerClosed) {
+			t.Errorf("sink: %v", err)
+		}
 	})
 	return s
 }
@@ -195,6 +197,24 @@ func openSMTP(t *testing.T, setting string) *SMTPSender {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func closing(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// freeAddress is a loopback address where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing(t, l)
+	return l.Addr().String()
 }
 
 func TestSMTP_Delivers(t *testing.T) {
@@ -325,13 +345,7 @@ func TestSMTP_BadRecipients(t *testing.T) {
 }
 
 func TestSMTP_Unreachable(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	err = openSMTP(t, "smtp://"+addr).Send(t.Context(), letter(t, news()))
+	err := openSMTP(t, "smtp://"+freeAddress(t)).Send(t.Context(), letter(t, news()))
 	if err == nil || errors.Is(err, ErrPermanent) {
 		t.Errorf("want a temporary failure, got %v", err)
 	}
@@ -343,7 +357,7 @@ func TestSMTP_SilentServerEndsWithContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { closing(t, l) })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -352,7 +366,7 @@ func TestSMTP_SilentServerEndsWithContext(t *testing.T) {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer closing(t, conn)
 		cancel()                          // connected: now the server stops
 		_, _ = conn.Read(make([]byte, 1)) // until the other side closes; what it says is no matter
 	}()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -146,12 +145,7 @@ func TestWorker_RefusedForGood(t *testing.T) {
 }
 
 func TestWorker_ServerDownThenUp(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := freeAddress(t)
 	b := newBench(t, openSMTP(t, "smtp://"+addr))
 	b.once(t)
 	if r := b.table.row; r.State != model.MailQueued || r.Attempts != 1 {
