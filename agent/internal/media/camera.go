@@ -58,7 +58,7 @@ func photograph(ctx context.Context, live *Live, to *os.File, take func(context.
 		return Photo{}, err
 	}
 	img, err := func() (image.Image, error) {
-		defer h.Close() // a shutter's Close has nothing to fail at
+		defer func() { _ = h.Close() }() // a shutter's Close has nothing to fail at
 		return h.device.take(ctx)
 	}()
 	if err != nil {

@@ -133,6 +133,9 @@ func onInterrupt() <-chan os.Signal {
 	return c
 }
 
+// emit writes as a program does whose reader may be gone.
+func emit(b []byte) { _, _ = os.Stdout.Write(b) }
+
 func fakeALSA(kind string) int {
 	out := make([]byte, 3200) // 100 ms
 	for i := range out {
@@ -147,14 +150,14 @@ func fakeALSA(kind string) int {
 			}
 			select {
 			case <-interrupted:
-				os.Stdout.Write(out[:101]) // the rest, half a sample at its end
+				emit(out[:101]) // the rest, half a sample at its end
 				fmt.Fprintln(os.Stderr, "Aborted by signal Interrupt...")
 				return 1
 			case <-time.After(10 * time.Millisecond):
 			}
 		}
 	case "unplugged":
-		os.Stdout.Write(out)
+		emit(out)
 		fmt.Fprintln(os.Stderr, "arecord: pcm_read:2221: read error: No such device")
 		return 1
 	case "busy":
@@ -165,7 +168,7 @@ func fakeALSA(kind string) int {
 		return 1
 	case "hangs":
 		onInterrupt() // and takes no notice of it
-		os.Stdout.Write(out)
+		emit(out)
 		time.Sleep(time.Minute)
 	case "mute":
 		time.Sleep(time.Minute)

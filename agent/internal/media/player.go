@@ -28,16 +28,17 @@ func (p *Player) Tone(ctx context.Context, name string, gainDB float64) error {
 	if err != nil {
 		return err
 	}
-	return p.Speaker.Play(ctx, "tone "+name, c.Sound(), gainDB)
+	return p.Speaker.Play(ctx, "tone: "+name, c.Sound(), gainDB)
 }
 
-// Say plays a prompt by its key; text is what it says.
+// Say plays a prompt by its key; text is what it says, and the title under
+// which a page or a log knows it.
 func (p *Player) Say(ctx context.Context, key, text string, gainDB float64) error {
 	s, err := p.Pack.Prompt(key, text)
 	if err != nil {
 		return err
 	}
-	return p.Speaker.Play(ctx, "prompt "+key, s, gainDB)
+	return p.Speaker.Play(ctx, "“"+text+"”", s, gainDB)
 }
 
 // File plays a WAV file. One that is no WAV is a Fault with CodeMedia.

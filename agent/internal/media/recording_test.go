@@ -310,10 +310,10 @@ func TestSpeakers_TakeTheirTime(t *testing.T) {
 		if d := readAll(t, path).Duration(); d < 790*ms || d > 910*ms {
 			t.Errorf("speaker file has %v", d)
 		}
-		if s := log.String(); !strings.Contains(s, "tone ready to the end") || !strings.Contains(s, "prompt invite cut off") {
+		if s := log.String(); !strings.Contains(s, "tone: ready to the end") || !strings.Contains(s, "later.” cut off") {
 			t.Errorf("log:\n%s", s)
 		}
-		if s := strings.Join(offered, ","); s != "tone ready,withdrawn,prompt invite,withdrawn" {
+		if s := strings.Join(offered, ","); s != "tone: ready,withdrawn,“Press now to answer. Or come back later.”,withdrawn" {
 			t.Errorf("offered %s", s)
 		}
 		again, err := OpenFileSpeaker(path, nil, Pace{})

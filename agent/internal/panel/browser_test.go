@@ -128,7 +128,7 @@ func TestBrowser_LoopbackOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }() // nobody ever connected
 	if _, err := NewBrowser(l, PageOptions{Buttons: 1}); err == nil {
 		t.Error("the page is open to the network")
 	}

@@ -67,7 +67,7 @@ function build(count) {
 function buttonOf(e) {
   const at = buttons.indexOf(e.target);
   if ((e.key === " " || e.key === "Enter") && at >= 0) return at + 1;
-  if (e.target.closest("input, button, a, summary")) return 0;
+  if (at < 0 && e.target.closest("input, button, a, summary")) return 0;
   if (e.key === " ") return 1;
   return ["1", "2", "3"].indexOf(e.key) + 1;
 }
