@@ -144,9 +144,10 @@ func (s *Service) enter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if u.ID == "" || !s.keepAlive(ctx) {
+	if u.ID == "" {
 		return s.sessions.Destroy(ctx)
 	}
+	s.keepAlive(ctx)
 	v.user = u
 	return nil
 }
@@ -168,22 +169,16 @@ func (s *Service) signedIn(ctx context.Context, id string) (u model.User, err er
 	return u, nil
 }
 
-// keepAlive moves the session's end on, and reports whether it may live on.
-// Times are the machine's, like scs's own.
-func (s *Service) keepAlive(ctx context.Context) bool {
-	now := time.Now()
-	end := time.Unix(s.sessions.GetInt64(ctx, keyBegan), 0).Add(absolute)
-	if !now.Before(end) {
-		return false
-	}
-	deadline := now.Add(idle)
-	if deadline.After(end) {
+// keepAlive moves the session's end on, up to the absolute limit. Times are
+// the machine's, like scs's own.
+func (s *Service) keepAlive(ctx context.Context) {
+	deadline := time.Now().Add(idle)
+	if end := time.Unix(s.sessions.GetInt64(ctx, keyBegan), 0).Add(absolute); deadline.After(end) {
 		deadline = end
 	}
 	if deadline.Sub(s.sessions.Deadline(ctx)) >= refresh {
 		s.sessions.SetDeadline(ctx, deadline.UTC())
 	}
-	return true
 }
 
 // Begin starts a session for u under a new token; a token that someone planted

@@ -14,6 +14,7 @@ import (
 	"log"
 	"math/big"
 	"net"
+	"net/textproto"
 	"slices"
 	"strings"
 	"sync"
@@ -348,6 +349,54 @@ func TestSMTP_Unreachable(t *testing.T) {
 	err := openSMTP(t, "smtp://"+freeAddress(t)).Send(t.Context(), letter(t, news()))
 	if err == nil || errors.Is(err, ErrPermanent) {
 		t.Errorf("want a temporary failure, got %v", err)
+	}
+}
+
+// A server that takes the mail and breaks off at once has taken it: sending it
+// again would be a second copy.
+func TestSMTP_BreakAfterTakingIsSuccess(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closing(t, l) })
+	done := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			done <- err
+			return
+		}
+		c := textproto.NewConn(conn)
+		reply := "220 sink.test"
+		for err == nil {
+			if err = c.PrintfLine("%s", reply); err != nil {
+				break
+			}
+			var line string
+			if line, err = c.ReadLine(); err != nil {
+				break
+			}
+			reply = "250 ok"
+			if line != "DATA" {
+				continue
+			}
+			if err = c.PrintfLine("354 go on"); err != nil {
+				break
+			}
+			if _, err = c.ReadDotBytes(); err != nil {
+				break
+			}
+			err = c.PrintfLine("250 taken")
+			break
+		}
+		done <- errors.Join(err, c.Close())
+	}()
+	if err := openSMTP(t, "smtp://"+l.Addr().String()).Send(t.Context(), letter(t, news())); err != nil {
+		t.Errorf("counted as failed: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
