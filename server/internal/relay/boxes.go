@@ -172,6 +172,28 @@ func (s *Service) Boxes(ctx context.Context, after, search string, limit int) ([
 	return devices, err
 }
 
+// BoxesByID loads the named devices; those that do not exist are left out.
+func (s *Service) BoxesByID(ctx context.Context, ids []string) (map[string]model.Device, error) {
+	boxes := map[string]model.Device{}
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		for _, id := range ids {
+			if _, ok := boxes[id]; ok {
+				continue
+			}
+			d, err := tx.Device(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			boxes[id] = d
+		}
+		return nil
+	})
+	return boxes, err
+}
+
 // RevokeBox ends a device for good and closes its connection at once. Its
 // unanswered turn stays visible; ending the whisper is the researcher's choice.
 func (s *Service) RevokeBox(ctx context.Context, actor model.Actor, id string) error {

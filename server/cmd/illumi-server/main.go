@@ -1,0 +1,18 @@
+// Command illumi-server routes whispers and serves the researchers' pages.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"illumi/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := server.Run(ctx, os.Args[1:], server.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Environ())
+	stop()
+	os.Exit(code)
+}

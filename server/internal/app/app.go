@@ -1,0 +1,302 @@
+// Package app wires the server's parts, runs its workers and stops them in
+// order: no new requests, boxes told, pages told, work done, database closed.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
+
+	"illumi/protocol"
+	"illumi/server/internal/api"
+	"illumi/server/internal/auth"
+	"illumi/server/internal/blob"
+	"illumi/server/internal/bus"
+	"illumi/server/internal/hub"
+	"illumi/server/internal/mail"
+	"illumi/server/internal/relay"
+	"illumi/server/internal/store"
+	"illumi/server/internal/upload"
+	"illumi/server/internal/web"
+)
+
+// Config is all that a server can be told. Zero values are the defaults of
+// Defaults, not of Go.
+type Config struct {
+	Listen    string // host:port
+	PublicURL string // how browsers and boxes reach it; empty: from Listen
+	Data      string // directory
+	DB        string // sqlite:PATH or mysql://…; empty: sqlite in Data
+	Mail      string // smtp://…, smtps://… or log
+	Name      string // the server's name for people
+	TLSCert   string
+	TLSKey    string
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// Nobody's by default: an address that a client can choose is no address.
+	TrustedProxies []string
+}
+
+// Defaults is a server with nothing configured.
+func Defaults() Config {
+	return Config{Listen: "127.0.0.1:8080", Data: "illumi-data", Mail: "log", Name: "illumi"}
+}
+
+// Shutdown's time for requests and boxes to come to an end.
+const graceTime = 10 * time.Second
+
+// App is a server's parts. New opens what commands need as well; Prepare adds
+// what only the one serving process may have.
+type App struct {
+	cfg      Config
+	log      *slog.Logger
+	public   *url.URL
+	store    *store.Store
+	blobs    *blob.Store
+	hub      *hub.Hub
+	bus      *bus.Bus
+	auth     *auth.Service
+	relay    *relay.Service
+	uploads  *upload.Service
+	presence *api.Presence
+	mails    *mail.Worker
+	mailWake chan struct{}
+	echo     *echo.Echo
+	base     context.Context // ends at shutdown; live pages and sockets hang on it
+	stop     context.CancelFunc
+}
+
+// New opens the database and the media directory. Close the App in the end.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
+	a := &App{cfg: cfg, log: log, hub: hub.New(log), bus: bus.New(), mailWake: make(chan struct{}, 1)}
+	if a.public, err = publicURL(cfg); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	key, err := auth.LoadKey(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	dsn := cfg.DB
+	if dsn == "" {
+		dsn = "sqlite:" + filepath.Join(cfg.Data, "illumi.db")
+	}
+	if a.store, err = store.Open(ctx, store.Options{DSN: dsn, Logger: log}); err != nil {
+		return nil, err
+	}
+	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "media")); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	a.base, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	a.auth = auth.New(auth.Options{Store: a.store, Key: key, Secure: a.public.Scheme == "https", Log: log, Now: time.Now})
+	a.relay = relay.New(relay.Options{
+		Store: a.store, Teller: teller{a}, Composer: composer{a.public}, Now: time.Now, Log: log, Codes: key,
+	})
+	return a, nil
+}
+
+// Prepare opens what only one process may have, and builds the routes.
+func (a *App) Prepare(ctx context.Context) error {
+	sender, err := mail.Open(a.cfg.Mail, mail.Options{PublicURL: a.public.String(), Dir: a.cfg.Data})
+	if err != nil {
+		return err
+	}
+	a.mails = a.mailWorker(sender)
+	a.presence = api.NewPresence(a.relay, time.Now, a.log)
+	a.uploads, err = upload.Open(upload.Options{
+		Dir: filepath.Join(a.cfg.Data, "uploads"), Blobs: a.blobs, Recorder: recorder{a.store}, InUse: a.mediaInUse, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	return a.routes(ctx)
+}
+
+// routes builds the Echo instance and sets what Echo leaves open.
+func (a *App) routes(ctx context.Context) error {
+	serverID, err := a.store.ServerID(ctx)
+	if err != nil {
+		return err
+	}
+	e := echo.New()
+	a.echo = e
+	e.HideBanner, e.HidePort = true, true
+	if e.IPExtractor, err = ipExtractor(a.cfg.TrustedProxies); err != nil {
+		return err
+	}
+	pages, err := web.New(web.Options{
+		Relay: a.relay, Auth: a.auth, Bus: a.bus, Media: a.blobs, PublicURL: a.public.String(),
+		Server: a.cfg.Name, Now: time.Now, Log: a.log, Base: a.base,
+	})
+	if err != nil {
+		return err
+	}
+	e.HTTPErrorHandler = renderer(pages, a.log)
+	crossOrigin, err := auth.CrossOrigin(a.public.String())
+	if err != nil {
+		return err
+	}
+	e.Use(recoverer(a.log), headers, crossOrigin)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", func(c echo.Context) error {
+		if err := a.store.Ping(c.Request().Context()); err != nil {
+			return fmt.Errorf("app: not ready: %w", err)
+		}
+		return c.String(http.StatusOK, "ok\n")
+	})
+	fromBoxes, err := a.uploads.Handler(protocol.PathUploads, deviceOwner)
+	if err != nil {
+		return err
+	}
+	fromPages, err := a.uploads.Handler(web.PathUploads, userOwner)
+	if err != nil {
+		return err
+	}
+	(&api.API{
+		Relay: a.relay, Hub: a.hub, Devices: a.auth, Media: a.blobs, Presence: a.presence, Uploads: fromBoxes,
+		Server: a.cfg.Name, ServerID: serverID, Now: time.Now, Log: a.log, Base: a.base,
+	}).Register(e)
+	pages.Register(e, fromPages)
+	return nil
+}
+
+// Handler answers requests; for tests that bring their own listener.
+func (a *App) Handler() http.Handler { return a.echo }
+
+// Close gives everything free; Serve must have returned.
+func (a *App) Close() error {
+	a.stop()
+	var err error
+	if a.uploads != nil {
+		grace, cancel := context.WithTimeout(context.Background(), graceTime)
+		defer cancel()
+		err = a.uploads.Close(grace)
+	}
+	return errors.Join(err, a.store.Close())
+}
+
+// Listen opens the configured address.
+func (a *App) Listen() (net.Listener, error) {
+	l, err := net.Listen("tcp", a.cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be listened on; is another server running there?: %w", a.cfg.Listen, err)
+	}
+	return l, nil
+}
+
+// Serve answers on l and works until ctx ends, then stops in order.
+func (a *App) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler:           a.echo,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	if a.cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(a.cfg.TLSCert, a.cfg.TLSKey)
+		if err != nil {
+			return fmt.Errorf("the certificate cannot be read: %w", err)
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	}
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var work errgroup.Group
+	work.Go(func() error { return a.relay.Work(workCtx) })
+	work.Go(func() error { return a.presence.Run(workCtx) })
+	work.Go(func() error { return a.mails.Run(workCtx) })
+	work.Go(func() error { return a.sweep(workCtx) })
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = a.shutdown(srv)
+		<-served
+	}
+	stopWork()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, work.Wait())
+}
+
+func (a *App) shutdown(srv *http.Server) error {
+	grace, cancel := context.WithTimeout(context.Background(), graceTime)
+	defer cancel()
+	a.log.Info("stopping")
+	told := a.hub.Shutdown(grace) // 1001 to every box, their messages drained
+	a.stop()                      // ends live pages and what waits on Base
+	kept := a.uploads.Close(grace)
+	return errors.Join(told, kept, srv.Shutdown(grace))
+}
+
+// SetupAddress is where the first administrator is made; empty where there is one.
+func (a *App) SetupAddress(ctx context.Context) (string, error) {
+	address, _, err := a.auth.MakeSetupAddress(ctx, a.public.String())
+	return address, err
+}
+
+// PublicURL is how the server is reached.
+func (a *App) PublicURL() string { return a.public.String() }
+
+func publicURL(cfg Config) (*url.URL, error) {
+	raw := cfg.PublicURL
+	if raw == "" {
+		scheme := "http"
+		if cfg.TLSCert != "" {
+			scheme = "https"
+		}
+		raw = scheme + "://" + cfg.Listen
+	}
+	u, err := url.Parse(strings.TrimRight(raw, "/"))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("the public URL %q is not an address like https://illumi.example.org", raw)
+	}
+	return u, nil
+}
+
+func ipExtractor(trusted []string) (echo.IPExtractor, error) {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect(), nil
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, t := range trusted {
+		_, network, err := net.ParseCIDR(t)
+		if err != nil {
+			return nil, fmt.Errorf("the trusted proxy %q is not a network like 10.0.0.0/8: %w", t, err)
+		}
+		options = append(options, echo.TrustIPRange(network))
+	}
+	return echo.ExtractIPFromXFFHeader(options...), nil
+}
+
+func retryAfter(d time.Duration) string {
+	return strconv.Itoa(int(d/time.Second) + 1)
+}
+
+// Banner prints what a person needs after the start.
+func (a *App) Banner(w io.Writer, setup string) error {
+	_, err := fmt.Fprintf(w, "illumi-server %s listens on %s\n", protocol.Build, a.public)
+	if err == nil && setup != "" {
+		_, err = fmt.Fprintf(w, "\nMake the first administrator here (works once):\n  %s\n\n", setup)
+	}
+	return err
+}

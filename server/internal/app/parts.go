@@ -1,0 +1,194 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"illumi/protocol"
+	"illumi/server/internal/api"
+	"illumi/server/internal/auth"
+	"illumi/server/internal/bus"
+	"illumi/server/internal/mail"
+	"illumi/server/internal/model"
+	"illumi/server/internal/store"
+	"illumi/server/internal/upload"
+)
+
+// teller passes relay's hints on to boxes, pages and the mail worker.
+type teller struct{ a *App }
+
+func (t teller) Look(device string) { t.a.hub.Send(device, protocol.TypeOffers, nil) }
+func (t teller) Recall(device string, hop protocol.HopRef) {
+	t.a.hub.Send(device, protocol.TypeRecall, hop)
+}
+func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
+func (t teller) BoxesChanged()          { t.a.bus.Publish(bus.Boxes) }
+func (t teller) Revoked(device string)  { t.a.hub.Close(device, protocol.CodeDeviceRevoked) }
+func (t teller) MailQueued() {
+	select {
+	case t.a.mailWake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// composer writes the mails that relay's rules ask for.
+type composer struct{ public *url.URL }
+
+func (c composer) Complete(w model.Whisper, p model.Project, to string) (model.Mail, error) {
+	news := mail.News{
+		Whisper: w.Title, Project: p.Title, Boxes: len(w.Hops), Started: w.StartedAt, Completed: w.CompletedAt,
+		Link: c.public.JoinPath("whispers", w.ID).String(),
+	}
+	for _, h := range w.Hops {
+		switch h.State {
+		case model.HopApproved:
+			news.Answered++
+		case model.HopSkipped, model.HopRejected, model.HopWithdrawn:
+			news.Skipped++
+		}
+	}
+	content, err := mail.Render(mail.KindComplete, news)
+	if err != nil {
+		return model.Mail{}, err
+	}
+	id := store.NewID()
+	return model.Mail{
+		ID: id, To: to, Subject: content.Subject, Text: content.Text, HTML: content.HTML,
+		MessageID: mail.MessageID(id, c.public.String()),
+	}, nil
+}
+
+func (a *App) mailWorker(sender mail.Sender) *mail.Worker {
+	return &mail.Worker{
+		Tx: func(ctx context.Context, fn func(mail.Queue) error) error {
+			return a.store.Tx(ctx, func(tx *store.Tx) error { return fn(tx) })
+		},
+		Sender: sender, Wake: a.mailWake, Log: a.log, Name: store.NewID(), Now: time.Now,
+		Changed: func(_ context.Context, m model.Mail) { a.bus.Publish(bus.Whisper(m.WhisperID)) },
+	}
+}
+
+// recorder keeps finished uploads, each in a transaction of its own.
+type recorder struct{ db *store.Store }
+
+func (r recorder) PutUpload(ctx context.Context, u model.Upload) error {
+	return r.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutUpload(ctx, u) })
+}
+
+func (r recorder) Upload(ctx context.Context, id string) (u model.Upload, found bool, err error) {
+	err = r.db.View(ctx, func(tx *store.Tx) error {
+		u, err = tx.Upload(ctx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return u, false, nil
+	}
+	return u, err == nil, err
+}
+
+func (r recorder) ExpiredUploads(ctx context.Context, now time.Time, limit int) (list []model.Upload, err error) {
+	err = r.db.View(ctx, func(tx *store.Tx) error {
+		list, err = tx.ExpiredUploads(ctx, now, limit)
+		return err
+	})
+	return list, err
+}
+
+func (r recorder) DeleteUpload(ctx context.Context, id string) error {
+	return r.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUpload(ctx, id) })
+}
+
+// mediaInUse reports whether a whisper or a waiting upload names these bytes.
+func (a *App) mediaInUse(ctx context.Context, digest string) (bool, error) {
+	var uses int
+	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
+		uses, err = tx.FileUse(ctx, digest)
+		return err
+	})
+	return uses > 0, err
+}
+
+// deviceOwner says whose a box's upload is.
+func deviceOwner(r *http.Request) (string, upload.OwnerKind, error) {
+	d, ok := api.DeviceFrom(r.Context())
+	if !ok {
+		return "", "", model.Refuse(protocol.CodeDeviceUnknown, "This address is for boxes.", "Enrol the box first.")
+	}
+	return d.ID, upload.OwnerDevice, nil
+}
+
+// userOwner says whose a researcher's upload is.
+func userOwner(r *http.Request) (string, upload.OwnerKind, error) {
+	actor, err := auth.ActorFrom(r.Context())
+	return actor.UserID, upload.OwnerUser, err
+}
+
+// recoverer turns a panic into an internal error: one request fails, the
+// server goes on.
+func recoverer(log *slog.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) (err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					if r == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself
+						panic(r)
+					}
+					log.Error("a handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
+					err = fmt.Errorf("app: panic: %v", r)
+				}
+			}()
+			return next(c)
+		}
+	}
+}
+
+// headers are right for every answer.
+func headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		return next(c)
+	}
+}
+
+// sweepEvery is how often what nobody needs any more is looked for.
+const sweepEvery = time.Hour
+
+// sweep removes uploads that nobody claimed, media that nothing names, and
+// sessions and throttles that are over.
+func (a *App) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := a.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("sweeping failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *App) sweepOnce(ctx context.Context) error {
+	_, uploads := a.uploads.Sweep(ctx)
+	_, blobs := a.uploads.SweepBlobs(ctx)
+	rows := a.store.Tx(ctx, func(tx *store.Tx) error {
+		now := time.Now()
+		_, sessions := tx.PurgeSessions(ctx, now)
+		_, throttles := tx.PurgeThrottles(ctx, now)
+		return errors.Join(sessions, throttles)
+	})
+	return errors.Join(uploads, blobs, rows)
+}

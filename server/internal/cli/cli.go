@@ -1,0 +1,143 @@
+// Package cli is the command line of illumi-server: flags, environment and
+// file name the same settings, and every command ends with what to do next.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Stdio is where the program reads and writes.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// errUsage marks what was typed wrongly.
+type errUsage struct{ error }
+
+func (e errUsage) Unwrap() error { return e.error }
+
+type program struct {
+	stdio Stdio
+	env   []string
+}
+
+// Run runs the program and returns its exit code.
+func Run(ctx context.Context, args []string, stdio Stdio, env []string) int {
+	p := &program{stdio: stdio, env: env}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(stdio.In)
+	root.SetOut(stdio.Out)
+	root.SetErr(stdio.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	p.complain(err)
+	var usage errUsage
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// complain writes an error for the person at the terminal.
+func (p *program) complain(err error) {
+	text := err.Error()
+	if e, ok := model.AsError(err); ok {
+		text = strings.TrimSpace(e.Sentence + " " + e.Next)
+	}
+	var usage errUsage
+	if errors.As(err, &usage) {
+		text += "\nSee illumi-server --help."
+	}
+	_, _ = fmt.Fprintln(p.stdio.Err, "illumi-server:", text) // nowhere else to tell
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "illumi-server",
+		Short: "Carries research whispers between researchers and boxes in older citizens' homes",
+		Long: `illumi-server routes whispers, keeps what was answered and serves the researchers' pages.
+
+With nothing configured, "illumi-server serve" listens on 127.0.0.1:8080, keeps everything
+in ./illumi-data and prints a one-time address where the first administrator is made.
+
+Every setting can be given as a flag (--listen), in the environment (ILLUMI_LISTEN) or in a
+YAML file (listen: …) named by --config. A flag wins over the environment, that over the file.`,
+		Version:       protocol.Build,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetVersionTemplate("illumi-server {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
+	settings(root.PersistentFlags())
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "admin", Title: "Administration:"})
+	for _, c := range []*cobra.Command{p.serve(), p.migrate()} {
+		c.GroupID = "run"
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{p.user(), p.device()} {
+		c.GroupID = "admin"
+		root.AddCommand(c)
+	}
+	return root
+}
+
+func (p *program) serve() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Listen, route whispers and serve the pages until Ctrl-C",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, _, err := p.open(cmd)
+			if err != nil {
+				return err
+			}
+			return errors.Join(p.run(cmd.Context(), a), a.Close())
+		},
+	}
+}
+
+// noArgs and exactly refuse arguments as a usage error.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errUsage{fmt.Errorf("%q is not expected here", args[0])}
+	}
+	return nil
+}
+
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return errUsage{fmt.Errorf("%s is missing", names[len(args)])}
+		}
+		if len(args) > len(names) {
+			return errUsage{fmt.Errorf("%q is not expected here", args[len(names)])}
+		}
+		return nil
+	}
+}
+
+func (p *program) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.stdio.Err, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,176 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"illumi/protocol"
+	"illumi/server/internal/auth"
+	"illumi/server/internal/model"
+	"illumi/server/internal/web/assets"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// pages declares every view: its own file, and the parts it uses beside the layout.
+var pages = map[string][]string{
+	"setup":    {"setup.html"},
+	"sign-in":  {"sign-in.html"},
+	"projects": {"projects.html"},
+	"project":  {"project.html"},
+	"start":    {"start.html"},
+	"whisper":  {"whisper.html", "chain.html"},
+	"boxes":    {"boxes.html", "boxlist.html"},
+	"error":    {"error.html"},
+}
+
+type views map[string]*template.Template
+
+func parseViews() (views, error) {
+	all := views{}
+	for name, files := range pages {
+		t := template.New("layout.html").Funcs(funcs)
+		for _, file := range append([]string{"layout.html", "icons.html"}, files...) {
+			if _, err := t.ParseFS(templates, "templates/"+file); err != nil {
+				return nil, fmt.Errorf("web: view %s: %w", name, err)
+			}
+		}
+		all[name] = t
+	}
+	return all, nil
+}
+
+var funcs = template.FuncMap{
+	"asset":    func(name string) string { return "/assets/" + assets.Path(name) },
+	"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"code":     protocol.FormatCode,
+	"duration": length,
+	"plural":   plural,
+	"icon":     func(name string) iconUse { return iconUse{name} },
+	"dict":     dict,
+}
+
+type iconUse struct{ Name string }
+
+// dict makes a map for a template that takes several values.
+func dict(pairs ...any) (map[string]any, error) {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		key, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("web: dict: %v is no name", pairs[i])
+		}
+		m[key] = pairs[i+1]
+	}
+	return m, nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// length writes a sound's or a pause's length for people.
+func length(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return plural(int(d.Seconds()), "second", "seconds")
+	case d < time.Hour && d%time.Minute == 0:
+		return plural(int(d.Minutes()), "minute", "minutes")
+	case d < time.Hour:
+		return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+	case d%(24*time.Hour) == 0:
+		return plural(int(d.Hours()/24), "day", "days")
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}
+
+// page is what the layout needs; Data is the view's own.
+type page struct {
+	Title  string
+	Server string
+	User   model.User
+	Admin  bool
+	Nav    string // which entry of the navigation is the present one
+	Data   any
+	Error  *model.Error
+}
+
+// show renders a whole page, to a buffer first: a view that fails half way
+// shows nothing of itself.
+func (w *Web) show(c echo.Context, status int, view string, p page) error {
+	return w.render(c, status, view, "layout.html", w.frame(c, p))
+}
+
+// part renders one block of a view, for htmx.
+func (w *Web) part(c echo.Context, status int, view, block string, data any) error {
+	return w.render(c, status, view, block, w.frame(c, page{Data: data}))
+}
+
+func (w *Web) frame(c echo.Context, p page) page {
+	p.Server = w.Server
+	if u, ok := auth.UserFrom(c.Request().Context()); ok {
+		p.User, p.Admin = u, u.Role == model.RoleAdmin
+	}
+	return p
+}
+
+func (w *Web) render(c echo.Context, status int, view, block string, p page) error {
+	var out bytes.Buffer
+	if err := w.views[view].ExecuteTemplate(&out, block, p); err != nil {
+		return fmt.Errorf("web: render %s: %w", view, err)
+	}
+	return c.HTMLBlob(status, out.Bytes())
+}
+
+// RenderError shows a refusal as a page, or as one sentence inside of one.
+func (w *Web) RenderError(c echo.Context, status int, e *model.Error) error {
+	c.Response().Header().Set("Content-Security-Policy", policy)
+	if isFragment(c.Request()) {
+		return c.String(status, e.Sentence+" "+e.Next)
+	}
+	return w.show(c, status, "error", page{Title: http.StatusText(status), Error: e, Data: status})
+}
+
+// refusal separates what a form can show from what is an error.
+func refusal(err error) (*model.Error, error) {
+	if e, ok := model.AsError(err); ok && e.Code != protocol.CodeNotFound && e.Code != protocol.CodeSignIn {
+		return e, nil
+	}
+	return nil, err
+}
+
+// nextPage remembers where somebody wanted to go, as a path of ours only.
+func nextPage(r *http.Request) string {
+	return url.Values{"next": {r.URL.Path}}.Encode()
+}
+
+func safeNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(next, `\`) {
+		return "/"
+	}
+	return u.Path
+}
+
+func contentType(name string) string {
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return "text/plain; charset=utf-8"
+}

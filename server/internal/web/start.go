@@ -1,0 +1,95 @@
+package web
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
+	"illumi/server/internal/store"
+)
+
+// boxChoice bounds the boxes that a start page lists.
+const boxChoice = 500
+
+type startView struct {
+	Project model.Project
+	Boxes   []boxRow
+	Form    startForm
+}
+
+type startForm struct {
+	Title        string
+	Audio, Image string // addresses of finished uploads
+	Chosen       []string
+	Count        string
+	Seed         string
+	Key          string
+}
+
+func (w *Web) startShow(c echo.Context) error {
+	return w.start(c, http.StatusOK, startForm{Count: "1", Key: store.NewID()}, nil)
+}
+
+func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) error {
+	ctx := c.Request().Context()
+	p, err := w.Relay.Project(ctx, actor(c), c.Param("project"))
+	if err != nil {
+		return err
+	}
+	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice)
+	if err != nil {
+		return err
+	}
+	v := startView{Project: p, Form: f}
+	for _, d := range devices {
+		if !d.RevokedAt.IsZero() {
+			continue
+		}
+		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d), Chosen: slices.Contains(f.Chosen, d.ID)})
+	}
+	return w.show(c, status, "start", page{Title: "Start a whisper", Nav: "projects", Data: v, Error: e})
+}
+
+func (w *Web) startSubmit(c echo.Context) error {
+	form, err := c.FormParams()
+	if err != nil {
+		return err
+	}
+	f := startForm{
+		Title: form.Get("title"), Audio: form.Get("audio"), Image: form.Get("image"), Chosen: form["box"],
+		Count: form.Get("count"), Seed: form.Get("seed"), Key: form.Get("key"),
+	}
+	count, err := strconv.Atoi(f.Count)
+	if err != nil || count < 1 {
+		e := model.RefuseField("count", "The number of whispers is not a number.", "Write a number from 1 to 50.")
+		return w.start(c, http.StatusUnprocessableEntity, f, e)
+	}
+	started, err := w.Relay.Start(c.Request().Context(), actor(c), relay.StartRequest{
+		ProjectID: c.Param("project"), Title: f.Title, Audio: uploadID(f.Audio), Image: uploadID(f.Image),
+		Boxes: f.Chosen, Count: count, Seed: f.Seed, Key: f.Key,
+	})
+	if err != nil {
+		e, err := refusal(err)
+		if err != nil {
+			return err
+		}
+		return w.start(c, http.StatusUnprocessableEntity, f, e)
+	}
+	if len(started) == 1 {
+		return c.Redirect(http.StatusSeeOther, "/whispers/"+started[0].ID)
+	}
+	return c.Redirect(http.StatusSeeOther, "/projects/"+c.Param("project"))
+}
+
+// uploadID takes the id out of an upload's address.
+func uploadID(address string) string {
+	if address == "" {
+		return ""
+	}
+	return path.Base(address)
+}

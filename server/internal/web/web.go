@@ -1,0 +1,148 @@
+// Package web is the researchers' pages: each handler parses, calls one
+// method of relay or auth, and renders a view. Pages work as plain HTML;
+// scripts only save reloads.
+package web
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"illumi/server/internal/auth"
+	"illumi/server/internal/bus"
+	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
+	"illumi/server/internal/web/assets"
+)
+
+// PathUploads is where pages upload files by tus.
+const PathUploads = "/app/uploads/"
+
+// Media opens stored bytes by digest.
+type Media interface {
+	Open(digest string) (*os.File, error)
+}
+
+// Options is what the pages need.
+type Options struct {
+	Relay     *relay.Service
+	Auth      *auth.Service
+	Bus       *bus.Bus
+	Media     Media
+	PublicURL string
+	Server    string // the server's name for people
+	Now       func() time.Time
+	Log       *slog.Logger
+	Base      context.Context // ends at shutdown, and live pages with it
+}
+
+// Web serves the pages.
+type Web struct {
+	Options
+	views views
+}
+
+// New parses every view; one that does not parse stops the start.
+func New(o Options) (*Web, error) {
+	v, err := parseViews()
+	return &Web{Options: o, views: v}, err
+}
+
+// Register adds the routes, and uploads for the pages' files.
+func (w *Web) Register(e *echo.Echo, uploads http.Handler) {
+	e.GET("/assets/*", w.asset)
+	e.GET("/favicon.ico", func(c echo.Context) error {
+		return c.Redirect(http.StatusFound, "/assets/"+assets.Path("favicon.svg"))
+	})
+	g := e.Group("", w.headers, w.Auth.Sessions(e.HTTPErrorHandler))
+	g.GET("/setup", w.setupShow)
+	g.POST("/setup", w.setupSubmit)
+	g.GET("/sign-in", w.signInShow)
+	g.POST("/sign-in", w.signInSubmit)
+	g.POST("/sign-out", w.signOut)
+
+	in := g.Group("", w.signedIn)
+	in.GET("/", w.projectList)
+	in.POST("/projects", w.projectCreate)
+	in.GET("/projects/:project", w.projectShow)
+	in.GET("/projects/:project/start", w.startShow)
+	in.POST("/projects/:project/start", w.startSubmit)
+	in.GET("/whispers/:whisper", w.whisperShow)
+	in.GET("/whispers/:whisper/live", w.whisperLive)
+	in.POST("/whispers/:whisper/:step", w.whisperSteer)
+	in.GET("/whispers/:whisper/whisper.json", w.whisperJSON)
+	in.GET("/whispers/:whisper/media/:name", w.whisperMedia)
+	in.GET("/boxes", w.boxesShow)
+	in.GET("/boxes/live", w.boxesLive)
+	in.POST("/boxes/codes", w.codeCreate)
+	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
+	in.POST("/boxes/:box/revoke", w.boxRevoke)
+	in.Any("/app/uploads", echo.WrapHandler(uploads))
+	in.Any("/app/uploads/*", echo.WrapHandler(uploads))
+}
+
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+	"media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// headers keep pages private and closed to foreign scripts.
+func (w *Web) headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Cache-Control", "private, no-store")
+		return next(c)
+	}
+}
+
+// signedIn sends people who are not signed in to the page for it; fragments
+// and uploads get the refusal itself.
+func (w *Web) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		_, err := auth.ActorFrom(c.Request().Context())
+		r := c.Request()
+		if err != nil && r.Method == http.MethodGet && !isFragment(r) && r.Header.Get("Accept") != "text/event-stream" {
+			return c.Redirect(http.StatusSeeOther, "/sign-in?"+nextPage(r))
+		}
+		if err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// actor is who asks; signedIn has checked that there is one.
+func actor(c echo.Context) model.Actor {
+	a, err := auth.ActorFrom(c.Request().Context())
+	if err != nil {
+		return model.Actor{} // nobody: relay gives them nothing
+	}
+	return a
+}
+
+func isFragment(r *http.Request) bool { return r.Header.Get("HX-Request") != "" }
+
+func (w *Web) asset(c echo.Context) error {
+	name := c.Param("*")
+	f, err := assets.FS().Open(name)
+	if err != nil {
+		return echo.ErrNotFound
+	}
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil || info.IsDir() {
+		return echo.ErrNotFound
+	}
+	data, err := fs.ReadFile(assets.FS(), name)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	return c.Blob(http.StatusOK, contentType(name), data)
+}
