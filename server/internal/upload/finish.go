@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"illumi/protocol"
 	"illumi/server/internal/blob"
@@ -79,7 +80,7 @@ func (s *Service) finish(ctx context.Context, id string) (model.Upload, error) {
 		}
 		return model.Upload{}, err
 	}
-	now := s.now().UTC()
+	now := s.now().UTC().Truncate(time.Microsecond) // as it will be read back
 	row = model.Upload{ID: id, OwnerID: e.owner, Media: m, FinishedAt: now, ExpiresAt: now.Add(KeepFinished)}
 	if err := s.rec.PutUpload(ctx, row); err != nil {
 		return model.Upload{}, fmt.Errorf("upload: record: %w", err)
