@@ -204,4 +204,3 @@ func waitSize(t testing.TB, file string, size int) {
 }
 
 func idOf(at string) string { return filepath.Base(at) }
-
