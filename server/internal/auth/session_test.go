@@ -237,6 +237,9 @@ func TestSession_Lifetimes(t *testing.T) {
 			}
 			time.Sleep(11 * time.Hour)
 		}
+		if !b.signedIn() || absolute-time.Since(start) >= idle {
+			t.Fatalf("not in use shortly before the absolute limit, after %v", time.Since(start))
+		}
 		time.Sleep(absolute - time.Since(start) + time.Second)
 		if b.signedIn() {
 			t.Error("lives on after the absolute limit")
