@@ -241,7 +241,7 @@ func scenarios() []scenario {
 					t.Errorf("%d open, %d sent, done %v", len(open), len(sent), done)
 				}
 				for _, it := range sent {
-					must(t, it.Receipt.Proves(it.Hop, it.Reply(map[string]string{})))
+					must(t, it.Receipt.Proves(it.Hop, it.Reply(nil)))
 				}
 			}},
 		{"unseal", sealed,

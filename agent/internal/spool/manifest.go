@@ -72,19 +72,19 @@ func (it Item) check() error {
 			return errors.New("a file of the reply has no proper name")
 		}
 	}
-	uploads := map[string]string{}
+	uploads := map[string]Upload{}
 	for _, f := range it.Files {
-		uploads[f.SHA256] = "later"
+		uploads[f.SHA256] = Upload{ID: "later"}
 	}
 	return it.Reply(uploads).Check()
 }
 
-// Reply is what is PUT for the item; uploads are upload ids by digest.
-func (it Item) Reply(uploads map[string]string) protocol.Reply {
+// Reply is what is PUT for the item; uploads are by digest.
+func (it Item) Reply(uploads map[string]Upload) protocol.Reply {
 	r := protocol.Reply{ID: it.ID, Epoch: it.Epoch, Take: it.Take, Facts: it.Facts}
 	for _, f := range it.Files {
 		file := f.File
-		file.Upload = uploads[f.SHA256]
+		file.Upload = uploads[f.SHA256].ID
 		r.Files = append(r.Files, file)
 	}
 	return r

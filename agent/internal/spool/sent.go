@@ -24,23 +24,34 @@ const (
 	putName     = "put.json"
 )
 
-// Uploads returns the upload ids by digest that SaveUploads kept.
-func (s *Spool) Uploads(id string) (map[string]string, error) {
-	uploads := map[string]string{}
+// Upload is how far a file of an item has come.
+type Upload struct {
+	ID   string `json:"id"` // the server's
+	Done bool   `json:"done,omitempty"`
+}
+
+// Uploads returns, by digest, what SaveUploads kept.
+func (s *Spool) Uploads(id string) (map[string]Upload, error) {
+	uploads := map[string]Upload{}
 	if !protocol.ValidID(id) {
 		return nil, unknown("reply", id)
 	}
 	err := s.disk.readJSON(path.Join("outbox", id, uploadsName), &uploads)
 	// Without them the upload starts anew: dearer, never wrong.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
-		return map[string]string{}, nil
+		return map[string]Upload{}, nil
 	}
 	return uploads, tell("read uploads", err)
 }
 
-// SaveUploads keeps upload ids beside the item, durably, before bytes leave.
-func (s *Spool) SaveUploads(id string, uploads map[string]string) error {
+// SaveUploads keeps the uploads beside the item, durably, before bytes leave.
+func (s *Spool) SaveUploads(id string, uploads map[string]Upload) error {
 	return s.beside(id, uploadsName, uploads)
+}
+
+// WasPut reports that MarkPut was called for an item of the outbox.
+func (s *Spool) WasPut(id string) bool {
+	return protocol.ValidID(id) && s.disk.exists(path.Join("outbox", id, putName))
 }
 
 // MarkPut keeps that the server is about to be told of the reply: from here on

@@ -149,7 +149,7 @@ func TestUnseal_NotOnceTheServerMayKnow(t *testing.T) {
 	it, err := s.Seal(draft(s, 1, 1, true))
 	must(t, err)
 	must(t, s.EraseTakes(id(1)))
-	must(t, s.SaveUploads(it.ID, map[string]string{it.Files[0].SHA256: "u-1"}))
+	must(t, s.SaveUploads(it.ID, map[string]Upload{it.Files[0].SHA256: {ID: "u-1"}}))
 	must(t, s.MarkPut(it.ID))
 	if err := s.Unseal(it.ID); !errors.Is(err, ErrMaybeSent) {
 		t.Fatalf("error %v, want ErrMaybeSent", err)
