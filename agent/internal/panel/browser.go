@@ -182,7 +182,7 @@ func (b *Browser) push(button flow.Button, down bool) {
 }
 
 // join and leave count the open pages. With the last of them every button is
-// let go: nobody is there to hold it.
+// let go, as nobody is there to hold it, and answers no longer come from here.
 func (b *Browser) join() chan struct{} {
 	c := make(chan struct{}, 1)
 	c <- struct{}{} // the first view is due at once
@@ -202,6 +202,9 @@ func (b *Browser) leave(c chan struct{}) {
 	}
 	for button := range flow.Button(3) {
 		b.push(button+1, false)
+	}
+	if b.opts.Choose != nil {
+		b.opts.Choose(false, false)
 	}
 }
 

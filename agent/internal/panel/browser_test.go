@@ -25,7 +25,7 @@ type rig struct {
 	t *testing.T
 
 	mu      sync.Mutex
-	chosen  []bool
+	chosen  chan [2]bool
 	sound   []byte
 	rate    int
 	last    bool
@@ -39,9 +39,9 @@ func serve(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t}
+	r := &rig{t: t, chosen: make(chan [2]bool, 16)}
 	r.Browser, err = NewBrowser(l, PageOptions{Name: "Renée <b>", Buttons: 1,
-		Choose: func(s, p bool) { r.mu.Lock(); defer r.mu.Unlock(); r.chosen = []bool{s, p} },
+		Choose: func(s, p bool) { r.chosen <- [2]bool{s, p} },
 		Sound: func(_ context.Context, rate int, pcm []byte, last bool) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -270,7 +270,14 @@ func TestBrowser_ButtonIsLetGoWithTheLastPage(t *testing.T) {
 	if in := next(t, r.Inputs()); !in.Down {
 		t.Errorf("%+v", in)
 	}
+	if code, _, _ := r.do("POST", "choose", `{"sound":true,"picture":true}`); code != 204 {
+		t.Errorf("%d", code)
+	}
+	<-r.chosen
 	leave()
+	if c := <-r.chosen; c[0] || c[1] {
+		t.Errorf("answers still come from a page that is gone: %v", c)
+	}
 	if in := next(t, r.Inputs()); in.Down || in.Button != flow.Main {
 		t.Errorf("%+v", in)
 	}
@@ -283,8 +290,11 @@ func TestBrowser_ButtonIsLetGoWithTheLastPage(t *testing.T) {
 
 func TestBrowser_TakesAnswers(t *testing.T) {
 	r := serve(t)
-	if code, _, _ := r.do("POST", "choose", `{"sound":true,"picture":false}`); code != 204 || len(r.chosen) != 2 || !r.chosen[0] || r.chosen[1] {
-		t.Errorf("%d, %v", code, r.chosen)
+	if code, _, _ := r.do("POST", "choose", `{"sound":true,"picture":false}`); code != 204 {
+		t.Errorf("%d", code)
+	}
+	if c := <-r.chosen; !c[0] || c[1] {
+		t.Errorf("%v", c)
 	}
 	if code, _, _ := r.do("POST", "sound?rate=48000", "abcd"); code != 204 || r.last || r.rate != 48000 {
 		t.Errorf("%d", code)
