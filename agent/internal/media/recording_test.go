@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,15 +71,34 @@ func TestRecording_EndsWithContext(t *testing.T) {
 	})
 }
 
+// endless is a microphone that hums faster than anybody can listen.
+type endless struct{ stopped atomic.Bool }
+
+func (e *endless) Stop()        { e.stopped.Store(true) }
+func (e *endless) Close() error { return nil }
+func (e *endless) Read(p []int16) (int, error) {
+	if e.stopped.Load() {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = 100
+	}
+	return len(p), nil
+}
+
 func TestRecording_TenMinutesAreTheEnd(t *testing.T) {
+	const slow = minRate // few samples make ten minutes
 	to := tempFile(t, "take.wav")
-	r, err := (&GeneratedMicrophone{Name: "a", Pace: Pace{1e6}, Live: NewLive(Pace{1e6}, func(bool) {})}).Open(t.Context(), to, nil)
+	r, err := record(t.Context(), NewLive(Pace{1e6}, func(bool) {}), to, slow, nil, func() (source, error) { return &endless{}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-r.Done()
-	if r.Elapsed() != longest || readAll(t, to.Name()).Duration() != longest {
-		t.Errorf("recorded %v", r.Elapsed())
+	if r.Elapsed() != longest || r.Lost() != nil {
+		t.Errorf("recorded %v, %v", r.Elapsed(), r.Lost())
+	}
+	if st, err := to.Stat(); err != nil || st.Size() != headerSize+2*int64(samplesIn(longest, slow)) {
+		t.Errorf("%v, %v", st, err)
 	}
 }
 
