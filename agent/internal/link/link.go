@@ -1,0 +1,304 @@
+// Package link keeps one websocket to the server for as long as the box runs.
+// It carries hints, never cargo: whatever is lost with a connection is asked
+// for again after the next one.
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"illumi/agent/internal/retry"
+	"illumi/protocol"
+)
+
+// Kind says what a Hint is about.
+type Kind string
+
+// Hints. Up and Down are the link's own; the others are the server's words.
+const (
+	Up       Kind = "up"       // Welcome is set
+	Down     Kind = "down"     // Err says why
+	Offers   Kind = "offers"   // look now
+	Recall   Kind = "recall"   // Ref is set
+	Remind   Kind = "remind"   // Ref is set
+	Pause    Kind = "pause"    //
+	Resume   Kind = "resume"   //
+	Settings Kind = "settings" // Settings is set
+	Notice   Kind = "notice"   // Text is set
+	Acked    Kind = "acked"    // Ack is set: keep it, so that the message is not sent again
+)
+
+// Hint is something that the link has to tell. Losing one costs a retry.
+type Hint struct {
+	Kind    Kind
+	Welcome protocol.Welcome
+	// Settings is nil in an Up whose settings make no sense.
+	Settings *protocol.Settings
+	Ref      protocol.HopRef
+	Ack      protocol.Ack
+	Text     string
+	Err      error
+}
+
+// Errors a caller may act on.
+var (
+	// ErrPlain: http without TLS beyond this machine.
+	ErrPlain = errors.New("the server's address must begin with https://")
+	// ErrSilent: nothing was heard for Options.DeadAfter.
+	ErrSilent = errors.New("the server fell silent")
+	// ErrNotOurs: something answered that is not an illumi server.
+	ErrNotOurs = errors.New("the answer is not from an illumi server; check the address, or sign in to the Wi-Fi")
+)
+
+// Refused is the error of a server that does not let this box in. Only people
+// can mend it, so the link knocks hourly from then on.
+type Refused struct{ Problem *protocol.Problem }
+
+func (e *Refused) Error() string { return "the server refuses this box: " + e.Problem.Error() }
+
+// Unwrap returns the server's problem.
+func (e *Refused) Unwrap() error { return e.Problem }
+
+// Options of a Link. Server, Secret and Hello are needed.
+type Options struct {
+	Server string // base address
+	Secret string
+	// Plain allows http to another machine.
+	Plain bool
+	// Hello is called before each connection.
+	Hello func() protocol.Hello
+	// Pending returns the progress messages that the server has not yet
+	// acknowledged. It is called after each welcome and with each ping.
+	Pending func() ([]protocol.Message, error)
+	// Dial replaces the network; nil is the real one.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	TLS  *tls.Config
+	// Backoff between connections; nil is 1 s to 5 min. A welcome resets it.
+	Backoff *retry.Backoff
+	// PingEvery and DeadAfter are the heartbeat; 0 is the protocol's.
+	PingEvery, DeadAfter time.Duration
+	// Hourly is the wait after a refusal; 0 is an hour.
+	Hourly time.Duration
+	Logger *slog.Logger
+}
+
+// Link is a connection that comes back by itself.
+type Link struct {
+	o     Options
+	url   string
+	hints chan Hint
+	queue chan outgoing // for the writer of the present connection
+	nudge chan struct{} // ends a wait between connections
+
+	mu sync.Mutex
+	up bool
+}
+
+// New makes a link. It does not connect.
+func New(o Options) (*Link, error) {
+	u, err := url.Parse(o.Server)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("link: %.80q is no address of a server", o.Server)
+	}
+	switch {
+	case u.Scheme == "https":
+		u.Scheme = "wss"
+	case u.Scheme == "http" && (o.Plain || loopback(u.Hostname())):
+		u.Scheme = "ws"
+	default:
+		return nil, ErrPlain
+	}
+	u.Path = strings.TrimRight(u.Path, "/") + protocol.PathSocket
+	if o.Hello == nil {
+		return nil, errors.New("link: no hello")
+	}
+	if o.Pending == nil {
+		o.Pending = func() ([]protocol.Message, error) { return nil, nil }
+	}
+	if o.Backoff == nil {
+		o.Backoff = &retry.Backoff{Min: time.Second, Max: 5 * time.Minute}
+	}
+	if o.PingEvery == 0 {
+		o.PingEvery = protocol.PingEvery
+	}
+	if o.DeadAfter == 0 {
+		o.DeadAfter = protocol.DeadAfter
+	}
+	if o.Hourly == 0 {
+		o.Hourly = time.Hour
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Link{o: o, url: u.String(), hints: make(chan Hint, 16), queue: make(chan outgoing, 64), nudge: make(chan struct{}, 1)}, nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// outgoing is a frame and the id of its message.
+type outgoing struct {
+	id    string
+	frame []byte
+}
+
+// Hints is where the link tells what it hears. Someone must receive while Run
+// runs: the link reads nothing more until a hint is taken.
+func (l *Link) Hints() <-chan Hint { return l.hints }
+
+// Up reports whether the server has welcomed the present connection.
+func (l *Link) Up() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.up
+}
+
+// Nudge ends a wait between two connections: the network is back.
+func (l *Link) Nudge() {
+	select {
+	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Progress sends a message that is kept elsewhere until its ack comes. It never
+// blocks; what cannot be sent now is sent from Options.Pending later.
+func (l *Link) Progress(m protocol.Message) error {
+	frame, err := encode(m)
+	if err != nil {
+		return err
+	}
+	l.enqueue(outgoing{m.ID, frame})
+	return nil
+}
+
+// Status sends the box's health. It never blocks and is lost when the link is
+// down: the next one tells more.
+func (l *Link) Status(s protocol.Status) error {
+	id := uuid.NewString()
+	frame, err := protocol.Encode(protocol.TypeStatus, id, s)
+	if err != nil {
+		return err
+	}
+	l.enqueue(outgoing{id, frame})
+	return nil
+}
+
+func encode(m protocol.Message) ([]byte, error) {
+	var body any
+	if len(m.Body) > 0 {
+		body = json.RawMessage(m.Body)
+	}
+	return protocol.Encode(m.Type, m.ID, body)
+}
+
+// enqueue hands a frame to the writer, if there is one and it keeps up.
+func (l *Link) enqueue(o outgoing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.up {
+		return
+	}
+	select {
+	case l.queue <- o:
+	default:
+	}
+}
+
+func (l *Link) setUp(up bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.up = up
+	for !up {
+		select {
+		case <-l.queue:
+			continue
+		default:
+		}
+		return
+	}
+}
+
+// Run connects, again and again, until ctx ends; then it returns its cause.
+func (l *Link) Run(ctx context.Context) error {
+	for {
+		welcomed, err := l.runOnce(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if welcomed {
+			l.o.Backoff.Reset()
+		}
+		wait := l.o.Backoff.Next()
+		if _, ok := errors.AsType[*Refused](err); ok {
+			wait = l.o.Hourly
+		}
+		l.o.Logger.Info("link is down", "error", err, "retry_in", wait.Round(time.Millisecond))
+		if !l.tell(ctx, Hint{Kind: Down, Err: err}) {
+			return context.Cause(ctx)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-l.nudge:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (l *Link) tell(ctx context.Context, h Hint) bool {
+	select {
+	case l.hints <- h:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// dial opens the socket and sees that it is our server's.
+func (l *Link) dial(ctx context.Context) (*websocket.Conn, error) {
+	d := websocket.Dialer{
+		NetDialContext: l.o.Dial, TLSClientConfig: l.o.TLS, Proxy: http.ProxyFromEnvironment,
+		HandshakeTimeout: 15 * time.Second, Subprotocols: []string{protocol.Subprotocol},
+		ReadBufferSize: 2048, WriteBufferSize: 2048,
+	}
+	header := http.Header{"Authorization": {"Bearer " + l.o.Secret}, "User-Agent": {"illumi-agent/" + protocol.Build}}
+	// gorilla follows no redirect: the secret goes where the installer said.
+	conn, resp, err := d.DialContext(ctx, l.url, header)
+	if resp != nil && resp.Body != nil {
+		defer resp.Body.Close() //nolint:errcheck // gorilla has read it already
+	}
+	if err != nil {
+		if resp != nil {
+			return nil, refusal(resp)
+		}
+		return nil, fmt.Errorf("link: connect: %w", err)
+	}
+	if conn.Subprotocol() != protocol.Subprotocol {
+		return nil, errors.Join(fmt.Errorf("link: connect: %w", ErrNotOurs), conn.Close())
+	}
+	return conn, nil
+}

@@ -1,0 +1,543 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"illumi/agent/internal/retry"
+	"illumi/protocol"
+)
+
+// wire is a network without a machine: pipes between the link and a real HTTP
+// server, so that the tests run in simulated time.
+type wire struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+	peers  chan *peer
+	// refuse may answer instead of upgrading.
+	refuse func(w http.ResponseWriter, r *http.Request) bool
+	dials  int // only the link's goroutine
+	noSub  bool
+}
+
+func (w *wire) Accept() (net.Conn, error) {
+	select {
+	case c := <-w.conns:
+		return c, nil
+	case <-w.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (w *wire) Close() error { w.once.Do(func() { close(w.closed) }); return nil }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+func (w *wire) Addr() net.Addr { return pipeAddr{} }
+
+func (w *wire) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	w.dials++
+	here, there := net.Pipe()
+	select {
+	case w.conns <- there:
+		return here, nil
+	case <-w.closed:
+		return nil, errors.New("no network")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// peer is the server's end of one connection.
+type peer struct {
+	t    *testing.T
+	conn *websocket.Conn
+	done chan struct{}
+}
+
+func (p *peer) close() { close(p.done) }
+
+func (p *peer) read() protocol.Message {
+	p.t.Helper()
+	_, frame, err := p.conn.ReadMessage()
+	if err != nil {
+		p.t.Fatalf("the server reads: %v", err)
+	}
+	m, err := protocol.ParseMessage(frame) // strictly, as the server does
+	if err != nil {
+		p.t.Fatalf("the server reads %s: %v", frame, err)
+	}
+	return m
+}
+
+// readClose returns the code with which the link went.
+func (p *peer) readClose() int {
+	p.t.Helper()
+	for {
+		if _, _, err := p.conn.ReadMessage(); err != nil {
+			if c, ok := errors.AsType[*websocket.CloseError](err); ok {
+				return c.Code
+			}
+			return -1
+		}
+	}
+}
+
+func (p *peer) say(t protocol.MessageType, body any) {
+	p.t.Helper()
+	frame, err := protocol.Encode(t, "s-1", body)
+	if err == nil {
+		err = p.conn.WriteMessage(websocket.TextMessage, frame)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+var welcome = protocol.Welcome{Version: 1, ServerTime: time.Unix(1, 0).UTC(), Server: "Haus am See", ServerID: "s",
+	Device: "01930d5e-7c1a-7000-8000-00000000d001", Name: "janeeyre",
+	Settings: protocol.Settings{SendMode: protocol.SendGrace, Volume: 2, Language: "en", TimeZone: "UTC"}}
+
+// greet takes the hello and welcomes.
+func (p *peer) greet() {
+	p.t.Helper()
+	m := p.read()
+	var h protocol.Hello
+	if err := protocol.Decode(m.Body, &h); m.Type != protocol.TypeHello || err != nil || h.Check() != nil {
+		p.t.Fatalf("first came %s: %v", m.Type, err)
+	}
+	p.say(protocol.TypeWelcome, welcome)
+}
+
+// world runs a link against a server of the test in simulated time.
+func world(t *testing.T, change func(*Options, *wire), story func(t *testing.T, w *wire, l *Link)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{conns: make(chan net.Conn), closed: make(chan struct{}), peers: make(chan *peer)}
+		up := websocket.Upgrader{Subprotocols: []string{protocol.Subprotocol}}
+		var handlers sync.WaitGroup
+		srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			handlers.Add(1)
+			defer handlers.Done()
+			if w.refuse != nil && w.refuse(rw, r) {
+				return
+			}
+			if r.Header.Get("Authorization") != "Bearer secret" || r.URL.Path != protocol.PathSocket {
+				t.Errorf("asked for %s", r.URL.Path)
+			}
+			if w.noSub {
+				r.Header.Del("Sec-Websocket-Protocol")
+			}
+			conn, err := up.Upgrade(rw, r, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			p := &peer{t, conn, make(chan struct{})}
+			select {
+			case w.peers <- p:
+				<-p.done
+			case <-w.closed:
+			}
+			_ = conn.Close()
+		})}
+		go func() { _ = srv.Serve(w) }()
+		o := Options{Server: "http://127.0.0.1:1", Secret: "secret", Dial: w.dial,
+			Hello:   func() protocol.Hello { return protocol.Hello{Version: 1, Agent: "test", BootID: "b"} },
+			Backoff: &retry.Backoff{Min: time.Second, Max: 5 * time.Minute, Rand: func() float64 { return 0.5 }}}
+		if change != nil {
+			change(&o, w)
+		}
+		l, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx) }()
+		story(t, w, l)
+		cancel()
+		_ = w.Close()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run ended with %v", err)
+		}
+		_ = srv.Close()
+		handlers.Wait()
+	})
+}
+
+func expect(t *testing.T, l *Link, kind Kind) Hint {
+	t.Helper()
+	h := <-l.Hints()
+	if h.Kind != kind {
+		t.Fatalf("hint %s (%v), want %s", h.Kind, h.Err, kind)
+	}
+	return h
+}
+
+func TestLink_TellsWhatTheServerSays(t *testing.T) {
+	world(t, nil, func(t *testing.T, w *wire, l *Link) {
+		p := <-w.peers
+		defer p.close()
+		p.greet()
+		if h := expect(t, l, Up); h.Welcome.Name != "janeeyre" || h.Settings == nil || h.Settings.Volume != 2 {
+			t.Errorf("welcome %+v", h)
+		}
+		if !l.Up() {
+			t.Error("not up")
+		}
+		ref := protocol.HopRef{Hop: "01930d5e-7c1a-7000-8000-00000000a001", Epoch: 2}
+		p.say(protocol.TypeOffers, nil)
+		expect(t, l, Offers)
+		p.say(protocol.TypeRecall, ref)
+		if h := expect(t, l, Recall); h.Ref != ref {
+			t.Errorf("recall %+v", h)
+		}
+		p.say(protocol.TypeRemind, ref)
+		if h := expect(t, l, Remind); h.Ref != ref {
+			t.Errorf("remind %+v", h)
+		}
+		p.say(protocol.TypePause, nil)
+		expect(t, l, Pause)
+		p.say(protocol.TypeResume, nil)
+		expect(t, l, Resume)
+		p.say(protocol.TypeSettings, welcome.Settings)
+		if h := expect(t, l, Settings); h.Settings.Volume != 2 {
+			t.Errorf("settings %+v", h)
+		}
+		p.say(protocol.TypeNotice, protocol.NoticeText{Text: "Hello."})
+		if h := expect(t, l, Notice); h.Text != "Hello." {
+			t.Errorf("notice %+v", h)
+		}
+		// What makes no sense and what a later server says is passed over.
+		p.say(protocol.TypeRecall, protocol.HopRef{Hop: "x"})
+		p.say("dance", map[string]int{"step": 3})
+		p.say(protocol.TypeAck, map[string]any{"id": "m-1", "code": "hop_unknown", "later": true})
+		if h := expect(t, l, Acked); h.Ack.ID != "m-1" || h.Ack.Code != protocol.CodeHopUnknown {
+			t.Errorf("ack %+v", h)
+		}
+		p.say(protocol.TypePing, nil)
+		if m := p.read(); m.Type != protocol.TypePong || m.ID != "s-1" {
+			t.Errorf("a ping was answered with %+v", m)
+		}
+		if err := l.Status(protocol.Status{State: "IDLE"}); err != nil {
+			t.Error(err)
+		}
+		if m := p.read(); m.Type != protocol.TypeStatus {
+			t.Errorf("came %s", m.Type)
+		}
+	})
+}
+
+func TestLink_HeartbeatAndSilence(t *testing.T) {
+	world(t, nil, func(t *testing.T, w *wire, l *Link) {
+		p := <-w.peers
+		defer p.close()
+		p.greet()
+		expect(t, l, Up)
+		start := time.Now()
+		for n := 1; n <= 2; n++ {
+			if m := p.read(); m.Type != protocol.TypePing {
+				t.Fatalf("came %s", m.Type)
+			}
+			if got := time.Since(start); got != time.Duration(n)*20*time.Second {
+				t.Errorf("ping %d after %v", n, got)
+			}
+		}
+		p.say(protocol.TypePong, nil) // at 40 s; then silence
+		go func() {
+			for {
+				if _, _, err := p.conn.ReadMessage(); err != nil {
+					return
+				}
+			}
+		}()
+		if h := expect(t, l, Down); !errors.Is(h.Err, ErrSilent) {
+			t.Errorf("down by %v, want ErrSilent", h.Err)
+		}
+		if got := time.Since(start); got != 100*time.Second {
+			t.Errorf("dead after %v, want 60 s from the last word", got)
+		}
+		if l.Up() {
+			t.Error("still up")
+		}
+	})
+}
+
+func TestLink_ControlPingsCountAsLife(t *testing.T) {
+	world(t, nil, func(t *testing.T, w *wire, l *Link) {
+		p := <-w.peers
+		defer p.close()
+		p.greet()
+		expect(t, l, Up)
+		go func() {
+			for {
+				if _, _, err := p.conn.ReadMessage(); err != nil {
+					return
+				}
+			}
+		}()
+		for range 5 {
+			time.Sleep(50 * time.Second)
+			if err := p.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.say(protocol.TypeOffers, nil)
+		expect(t, l, Offers)
+	})
+}
+
+func TestLink_ComesBackWithGrowingWaits(t *testing.T) {
+	world(t, func(_ *Options, w *wire) {
+		w.refuse = func(rw http.ResponseWriter, _ *http.Request) bool {
+			http.Error(rw, "oh", 503)
+			return true
+		}
+	}, func(t *testing.T, w *wire, l *Link) {
+		last := time.Now()
+		for i, want := range []time.Duration{0, 500, 1000, 2000, 4000} {
+			expect(t, l, Down)
+			if got := time.Since(last); got != want*time.Millisecond {
+				t.Errorf("attempt %d after %v, want %v", i+1, got, want*time.Millisecond)
+			}
+			last = time.Now()
+		}
+		synctest.Wait()
+		w.refuse = nil
+		l.Nudge() // the network is back: no waiting
+		p := <-w.peers
+		if got := time.Since(last); got != 0 {
+			t.Errorf("nudged, it came after %v", got)
+		}
+		p.greet()
+		expect(t, l, Up)
+		p.close()
+		expect(t, l, Down)
+		last = time.Now()
+		p = <-w.peers
+		if got := time.Since(last); got != 500*time.Millisecond {
+			t.Errorf("after a welcome it waited %v, want the first wait again", got)
+		}
+		p.greet()
+		expect(t, l, Up)
+		p.close()
+		expect(t, l, Down)
+	})
+}
+
+func TestLink_RefusedKnocksHourly(t *testing.T) {
+	for _, status := range []int{401, 403} {
+		world(t, func(_ *Options, w *wire) {
+			w.refuse = func(rw http.ResponseWriter, _ *http.Request) bool {
+				rw.Header().Set("Content-Type", protocol.ProblemType)
+				rw.WriteHeader(status)
+				_ = json.NewEncoder(rw).Encode(protocol.Problem{Status: status, Detail: "This box was revoked.", Code: protocol.CodeDeviceRevoked})
+				return true
+			}
+		}, func(t *testing.T, _ *wire, l *Link) {
+			h := expect(t, l, Down)
+			refused, ok := errors.AsType[*Refused](h.Err)
+			if !ok || refused.Problem.Code != protocol.CodeDeviceRevoked {
+				t.Fatalf("down by %v, want Refused", h.Err)
+			}
+			last := time.Now()
+			expect(t, l, Down)
+			if got := time.Since(last); got != time.Hour {
+				t.Errorf("knocked again after %v", got)
+			}
+		})
+	}
+}
+
+func TestLink_NotOurs(t *testing.T) {
+	for name, refuse := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"a page": func(rw http.ResponseWriter, _ *http.Request) bool {
+			_, _ = io.WriteString(rw, "<html>")
+			return true
+		},
+		"a redirect": func(rw http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(rw, r, "http://127.0.0.1:2/elsewhere", 302)
+			return true
+		},
+		"someone's 403":    func(rw http.ResponseWriter, _ *http.Request) bool { http.Error(rw, "no", 403); return true },
+		"another protocol": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			world(t, func(_ *Options, w *wire) { w.refuse, w.noSub = refuse, refuse == nil }, func(t *testing.T, w *wire, l *Link) {
+				if refuse == nil {
+					p := <-w.peers
+					defer p.close()
+				}
+				if h := expect(t, l, Down); !errors.Is(h.Err, ErrNotOurs) {
+					t.Errorf("down by %v, want ErrNotOurs", h.Err)
+				}
+			})
+		})
+	}
+}
+
+func TestLink_ClosesWithTheRightCode(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind  int
+		frame []byte
+		code  int
+		err   error
+	}{
+		"not UTF-8":    {websocket.TextMessage, []byte("{\"type\":\"offers\",\"id\":\"\xff\"}"), 1007, protocol.ErrNotUTF8},
+		"binary":       {websocket.BinaryMessage, []byte(`{"type":"offers","id":"1"}`), 1003, errNotText},
+		"no message":   {websocket.TextMessage, []byte(`hello`), 1008, nil},
+		"over a limit": {websocket.TextMessage, []byte(strings.Repeat("x", protocol.MaxMessageBytes+1)), 1009, websocket.ErrReadLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world(t, nil, func(t *testing.T, w *wire, l *Link) {
+				p := <-w.peers
+				defer p.close()
+				p.greet()
+				expect(t, l, Up)
+				got := make(chan int, 1)
+				go func() { got <- p.readClose() }()
+				_ = p.conn.WriteMessage(c.kind, c.frame) // the link may hang up in the middle of it
+				if code := <-got; code != c.code {
+					t.Errorf("closed with %d, want %d", code, c.code)
+				}
+				if h := expect(t, l, Down); c.err != nil && !errors.Is(h.Err, c.err) {
+					t.Errorf("down by %v, want %v", h.Err, c.err)
+				}
+			})
+		})
+	}
+}
+
+func TestLink_WelcomeThatIsNone(t *testing.T) {
+	bad := welcome
+	bad.Device = "x"
+	for name, say := range map[string]func(p *peer){
+		"something else first": func(p *peer) { p.say(protocol.TypeOffers, nil) },
+		"no device":            func(p *peer) { p.say(protocol.TypeWelcome, bad) },
+		"nothing":              func(*peer) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world(t, nil, func(t *testing.T, w *wire, l *Link) {
+				p := <-w.peers
+				defer p.close()
+				p.read()
+				say(p)
+				go p.readClose()
+				if h := expect(t, l, Down); h.Err == nil {
+					t.Error("down without a reason")
+				}
+			})
+		})
+	}
+	world(t, nil, func(t *testing.T, w *wire, l *Link) {
+		p := <-w.peers
+		defer p.close()
+		p.read()
+		odd := welcome
+		odd.Settings.Volume = 17
+		p.say(protocol.TypeWelcome, odd)
+		if h := expect(t, l, Up); h.Settings != nil {
+			t.Error("senseless settings were passed on")
+		}
+	})
+}
+
+func TestLink_ProgressIsRepeatedUntilAcked(t *testing.T) {
+	var mu sync.Mutex
+	pending := []protocol.Message{message(1), message(2)}
+	world(t, func(o *Options, _ *wire) {
+		o.Pending = func() ([]protocol.Message, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return append([]protocol.Message(nil), pending...), nil
+		}
+	}, func(t *testing.T, w *wire, l *Link) {
+		if err := l.Progress(message(9)); err != nil { // down: kept by the spool, not here
+			t.Error(err)
+		}
+		p := <-w.peers
+		p.greet()
+		expect(t, l, Up)
+		for n := 1; n <= 2; n++ {
+			if m := p.read(); m.ID != message(n).ID || m.Type != protocol.TypeHeard {
+				t.Fatalf("place %d: %+v", n, m)
+			}
+		}
+		mu.Lock()
+		pending = pending[1:]
+		pending = append(pending, message(3))
+		mu.Unlock()
+		if err := l.Progress(message(3)); err != nil {
+			t.Error(err)
+		}
+		if m := p.read(); m.ID != "m-3" {
+			t.Errorf("came %+v", m)
+		}
+		start := time.Now()
+		again := map[string]time.Duration{}
+		for len(again) < 2 {
+			m := p.read()
+			if m.Type == protocol.TypePing {
+				p.say(protocol.TypePong, nil)
+				continue
+			}
+			again[m.ID] = time.Since(start)
+		}
+		if again["m-2"] != time.Minute || again["m-3"] != time.Minute {
+			t.Errorf("sent again after %v", again)
+		}
+		p.close()
+		expect(t, l, Down)
+		p = <-w.peers
+		defer p.close()
+		p.greet()
+		expect(t, l, Up)
+		for n := 2; n <= 3; n++ {
+			if m := p.read(); m.ID != message(n).ID {
+				t.Fatalf("on the new connection: %+v", m)
+			}
+		}
+	})
+}
+
+func message(n int) protocol.Message {
+	return protocol.Message{Type: protocol.TypeHeard, ID: fmt.Sprintf("m-%d", n), Body: json.RawMessage(`{"hop":"01930d5e-7c1a-7000-8000-00000000a001","epoch":1,"at":"2026-11-20T10:00:00Z"}`)}
+}
+
+func TestNew_Addresses(t *testing.T) {
+	hello := func() protocol.Hello { return protocol.Hello{} }
+	for server, want := range map[string]string{
+		"https://example.org":         "wss://example.org" + protocol.PathSocket,
+		"https://example.org/illumi/": "wss://example.org/illumi" + protocol.PathSocket,
+		"http://127.0.0.1:8080":       "ws://127.0.0.1:8080" + protocol.PathSocket,
+		"http://192.168.1.2":          "",
+		"https://u:p@example.org":     "",
+		"ws://127.0.0.1":              "",
+		"":                            "",
+	} {
+		l, err := New(Options{Server: server, Hello: hello})
+		if (err == nil) != (want != "") || err == nil && l.url != want {
+			t.Errorf("%q: %v", server, err)
+		}
+	}
+	if _, err := New(Options{Server: "http://192.168.1.2", Hello: hello, Plain: true}); err != nil {
+		t.Error(err)
+	}
+}
