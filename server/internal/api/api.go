@@ -33,13 +33,18 @@ type Media interface {
 	Open(digest string) (*os.File, error)
 }
 
+// Uploads takes files in; it writes nothing when it returns an error.
+type Uploads interface {
+	Serve(w http.ResponseWriter, r *http.Request) error
+}
+
 // API serves boxes.
 type API struct {
 	Relay    *relay.Service
 	Hub      *hub.Hub
 	Devices  Devices
 	Media    Media
-	Uploads  http.Handler // tus, mounted at protocol.PathUploads
+	Uploads  Uploads // tus, mounted at protocol.PathUploads
 	Presence *Presence
 	Server   string // the server's name for people
 	ServerID string
@@ -58,7 +63,7 @@ func (a *API) Register(e *echo.Echo) {
 	g.HEAD("/media/:digest", a.media)
 	g.PUT("/hops/:hop/reply", a.reply)
 	g.DELETE("/hops/:hop/reply/:reply", a.takeBack)
-	uploads := echo.WrapHandler(a.Uploads)
+	uploads := func(c echo.Context) error { return a.Uploads.Serve(c.Response(), c.Request()) }
 	g.Any("/uploads", uploads)
 	g.Any("/uploads/*", uploads)
 }

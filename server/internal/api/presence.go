@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"illumi/protocol"
-	"illumi/server/internal/store"
+	"illumi/server/internal/model"
 )
 
 // flushEvery is how often what was heard of boxes is written: one transaction
@@ -17,7 +17,7 @@ const flushEvery = 10 * time.Second
 
 // Recorder stores what was heard of boxes, in one transaction.
 type Recorder interface {
-	SeenMany(ctx context.Context, seen map[string]store.Sighting) error
+	SeenMany(ctx context.Context, seen map[string]model.Sighting) error
 }
 
 // Presence gathers when boxes were heard of and writes it in rounds.
@@ -27,24 +27,24 @@ type Presence struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	seen map[string]store.Sighting
+	seen map[string]model.Sighting
 	kick chan struct{}
 }
 
 // NewPresence makes a Presence; Run writes its rounds.
 func NewPresence(rec Recorder, now func() time.Time, log *slog.Logger) *Presence {
-	return &Presence{now: now, rec: rec, log: log, seen: map[string]store.Sighting{}, kick: make(chan struct{}, 1)}
+	return &Presence{now: now, rec: rec, log: log, seen: map[string]model.Sighting{}, kick: make(chan struct{}, 1)}
 }
 
 // Heard notes that a box was heard of now.
 func (p *Presence) Heard(device string) {
-	p.note(device, func(*store.Sighting) {})
+	p.note(device, func(*model.Sighting) {})
 }
 
 // Connected notes a new connection and what the box says of itself; pages
 // learn of it at once.
 func (p *Presence) Connected(device string, h protocol.Hello) {
-	p.note(device, func(s *store.Sighting) {
+	p.note(device, func(s *model.Sighting) {
 		s.Connected = true
 		s.Hello = &h
 	})
@@ -56,10 +56,10 @@ func (p *Presence) Disconnected(string) { p.hurry() }
 
 // Status notes a box's health.
 func (p *Presence) Status(device string, st protocol.Status) {
-	p.note(device, func(s *store.Sighting) { s.Status = &st })
+	p.note(device, func(s *model.Sighting) { s.Status = &st })
 }
 
-func (p *Presence) note(device string, change func(*store.Sighting)) {
+func (p *Presence) note(device string, change func(*model.Sighting)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.seen[device]
@@ -98,7 +98,7 @@ func (p *Presence) Run(ctx context.Context) error {
 func (p *Presence) flush(ctx context.Context) {
 	p.mu.Lock()
 	round := p.seen
-	p.seen = map[string]store.Sighting{}
+	p.seen = map[string]model.Sighting{}
 	p.mu.Unlock()
 	if len(round) == 0 {
 		return

@@ -105,7 +105,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.base, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.auth = auth.New(auth.Options{Store: a.store, Key: key, Secure: a.public.Scheme == "https", Log: log, Now: time.Now})
 	a.relay = relay.New(relay.Options{
-		Store: a.store, Teller: teller{a}, Composer: composer{a.public}, Now: time.Now, Log: log, Codes: key,
+		Store: a.store, Teller: teller{a}, Composer: composer{a.public}, Now: time.Now, Log: log, Codes: codes{key},
 	})
 	return a, nil
 }
@@ -119,7 +119,7 @@ func (a *App) Prepare(ctx context.Context) error {
 	a.mails = a.mailWorker(sender)
 	a.presence = api.NewPresence(a.relay, time.Now, a.log)
 	a.uploads, err = upload.Open(upload.Options{
-		Dir: filepath.Join(a.cfg.Data, "uploads"), Blobs: a.blobs, Recorder: recorder{a.store}, InUse: a.mediaInUse, Now: time.Now,
+		Dir: filepath.Join(a.cfg.Data, "uploads"), Blobs: a.blobs, Recorder: recorder{a.store}, InUse: a.store.MediaInUse, Now: time.Now,
 	})
 	if err != nil {
 		return err

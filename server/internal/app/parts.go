@@ -39,6 +39,11 @@ func (t teller) MailQueued() {
 	}
 }
 
+// codes makes enrolment codes and hashes them by the server's key.
+type codes struct{ auth.Key }
+
+func (codes) NewCode() string { return auth.NewCode() }
+
 // composer writes the mails that relay's rules ask for.
 type composer struct{ public *url.URL }
 
@@ -104,16 +109,6 @@ func (r recorder) ExpiredUploads(ctx context.Context, now time.Time, limit int) 
 
 func (r recorder) DeleteUpload(ctx context.Context, id string) error {
 	return r.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUpload(ctx, id) })
-}
-
-// mediaInUse reports whether a whisper or a waiting upload names these bytes.
-func (a *App) mediaInUse(ctx context.Context, digest string) (bool, error) {
-	var uses int
-	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
-		uses, err = tx.FileUse(ctx, digest)
-		return err
-	})
-	return uses > 0, err
 }
 
 // deviceOwner says whose a box's upload is.

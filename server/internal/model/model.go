@@ -89,6 +89,14 @@ type Device struct {
 	Version  int64
 }
 
+// Sighting is what was heard of a device; what is nil stays as it was.
+type Sighting struct {
+	At        time.Time
+	Connected bool // a connection began
+	Hello     *protocol.Hello
+	Status    *protocol.Status
+}
+
 // Presence is what one may truthfully say of a box.
 type Presence string
 

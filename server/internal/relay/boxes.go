@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"illumi/protocol"
-	"illumi/server/internal/auth"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 )
@@ -29,7 +28,7 @@ func (s *Service) MakeCode(ctx context.Context, actor model.Actor, name string) 
 	if err != nil {
 		return "", row, err
 	}
-	code = auth.NewCode()
+	code = s.codes.NewCode()
 	err = s.do(ctx, func(w *work) error {
 		if _, err := w.DeviceByName(ctx, label); err == nil {
 			return nameTaken(label)
@@ -214,7 +213,7 @@ func (s *Service) RevokeBox(ctx context.Context, actor model.Actor, id string) e
 }
 
 // SeenMany records what was heard of boxes since the last round.
-func (s *Service) SeenMany(ctx context.Context, seen map[string]store.Sighting) error {
+func (s *Service) SeenMany(ctx context.Context, seen map[string]model.Sighting) error {
 	ids := slices.Sorted(maps.Keys(seen)) // one order of locks for every server
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
 		for _, id := range ids {

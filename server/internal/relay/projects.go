@@ -9,6 +9,16 @@ import (
 	"illumi/server/internal/store"
 )
 
+// ProjectRow and WhisperRow are lines of lists: a project with its counts, a
+// whisper with its progress.
+type (
+	ProjectRow = store.ProjectRow
+	WhisperRow = store.WhisperRow
+)
+
+// NewKey makes a key that makes a request repeatable; see StartRequest.
+func NewKey() string { return store.NewID() }
+
 // CreateProject makes a project that belongs to the actor.
 func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.Project) (model.Project, error) {
 	var err error
@@ -31,12 +41,12 @@ func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.
 
 // Projects lists the actor's projects, newest first; an administrator's list
 // has everybody's.
-func (s *Service) Projects(ctx context.Context, actor model.Actor, after string, limit int) ([]store.ProjectRow, error) {
+func (s *Service) Projects(ctx context.Context, actor model.Actor, after string, limit int) ([]ProjectRow, error) {
 	owner := actor.UserID
 	if actor.Admin() {
 		owner = ""
 	}
-	var rows []store.ProjectRow
+	var rows []ProjectRow
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
 		rows, err = tx.Projects(ctx, owner, limit, after)
 		return err
@@ -64,8 +74,8 @@ func (s *Service) projectOf(ctx context.Context, tx *store.Tx, actor model.Actor
 }
 
 // Whispers lists a project's whispers, newest first.
-func (s *Service) Whispers(ctx context.Context, actor model.Actor, project, after string, limit int) ([]store.WhisperRow, error) {
-	var rows []store.WhisperRow
+func (s *Service) Whispers(ctx context.Context, actor model.Actor, project, after string, limit int) ([]WhisperRow, error) {
+	var rows []WhisperRow
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		if _, err := s.projectOf(ctx, tx, actor, project); err != nil {
 			return err

@@ -39,7 +39,7 @@ type Service struct {
 	now   func() time.Time
 	log   *slog.Logger
 	mail  Composer
-	codes CodeHasher
+	codes Coder
 	wake  chan struct{} // a hold was set
 }
 
@@ -49,8 +49,11 @@ type Composer interface {
 	Complete(w model.Whisper, p model.Project, to string) (model.Mail, error)
 }
 
-// CodeHasher turns an enrolment code into what is stored of it.
-type CodeHasher interface{ HashCode(code string) string }
+// Coder makes enrolment codes, and turns one into what is stored of it.
+type Coder interface {
+	NewCode() string
+	HashCode(code string) string
+}
 
 // Options is what a Service is made of. Now is the clock.
 type Options struct {
@@ -59,7 +62,7 @@ type Options struct {
 	Composer Composer
 	Now      func() time.Time
 	Log      *slog.Logger
-	Codes    CodeHasher
+	Codes    Coder
 }
 
 // New makes the service.

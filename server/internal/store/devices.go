@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"time"
 
-	"illumi/protocol"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store/internal/sqlcgen"
 )
@@ -88,17 +87,9 @@ func (tx *Tx) Devices(ctx context.Context, limit int, after, search string) ([]m
 	return list(rows, deviceOf)
 }
 
-// Sighting is what was heard of a device; what is nil stays as it was.
-type Sighting struct {
-	At        time.Time
-	Connected bool // a connection began
-	Hello     *protocol.Hello
-	Status    *protocol.Status
-}
-
 // TouchDevice notes what was heard of a device. It is one statement and changes
 // no version; the time of the last word only goes forward.
-func (tx *Tx) TouchDevice(ctx context.Context, id string, s Sighting) error {
+func (tx *Tx) TouchDevice(ctx context.Context, id string, s model.Sighting) error {
 	p := sqlcgen.TouchDeviceParams{At: micros(s.At), ConnectedAt: sql.NullInt64{Int64: micros(s.At), Valid: s.Connected}, ID: id}
 	var err error
 	if s.Hello != nil {

@@ -42,10 +42,10 @@ func TestDevices(t *testing.T) {
 		seen := noon.Add(time.Hour)
 		hello := protocol.Hello{Agent: "1.1", Capabilities: protocol.Capabilities{Buttons: 2}}
 		status := protocol.Status{State: "idle", DiskFree: 1 << 40}
-		touch := func(s2 Sighting) { must(t, s, func(tx *Tx) error { return tx.TouchDevice(ctx, d.ID, s2) }) }
-		touch(Sighting{At: seen, Connected: true, Hello: &hello, Status: &status})
-		touch(Sighting{At: noon}) // a late note does not turn the clock back
-		touch(Sighting{At: seen})
+		touch := func(s2 model.Sighting) { must(t, s, func(tx *Tx) error { return tx.TouchDevice(ctx, d.ID, s2) }) }
+		touch(model.Sighting{At: seen, Connected: true, Hello: &hello, Status: &status})
+		touch(model.Sighting{At: noon}) // a late note does not turn the clock back
+		touch(model.Sighting{At: seen})
 		d.Agent, d.Capabilities, d.Status, d.FirstSeenAt, d.LastSeenAt, d.ConnectedAt = "1.1", hello.Capabilities, status, seen, seen, seen
 		if got := view(t, s, func(tx *Tx) (model.Device, error) { return tx.Device(ctx, d.ID) }); !reflect.DeepEqual(got, d) {
 			t.Errorf("touched: got %+v, want %+v", got, d)
@@ -61,7 +61,7 @@ func TestDevices(t *testing.T) {
 			t.Errorf("a revoked device's board: %v", err)
 		}
 		for name, call := range map[string]func(*Tx) error{
-			"touch":  func(tx *Tx) error { return tx.TouchDevice(ctx, "none", Sighting{At: noon}) },
+			"touch":  func(tx *Tx) error { return tx.TouchDevice(ctx, "none", model.Sighting{At: noon}) },
 			"revoke": func(tx *Tx) error { return tx.RevokeDevice(ctx, "none", noon) },
 			"hold":   func(tx *Tx) error { return tx.HoldDevice(ctx, "none", noon) },
 			"bump":   func(tx *Tx) error { _, err := tx.BumpDevice(ctx, "none"); return err },

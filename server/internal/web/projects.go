@@ -8,14 +8,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"illumi/server/internal/model"
-	"illumi/server/internal/store"
+	"illumi/server/internal/relay"
 )
 
 // listLength is one page of a list.
 const listLength = 50
 
 type projectsView struct {
-	Projects []store.ProjectRow
+	Projects []relay.ProjectRow
 	More     string // id to go on after
 	Form     projectForm
 }
@@ -74,7 +74,7 @@ type projectView struct {
 }
 
 type whisperRow struct {
-	store.WhisperRow
+	relay.WhisperRow
 	Box      string // whom it waits for
 	Presence presence
 }

@@ -10,7 +10,6 @@ import (
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
-	"illumi/server/internal/store"
 )
 
 // boxChoice bounds the boxes that a start page lists.
@@ -32,7 +31,7 @@ type startForm struct {
 }
 
 func (w *Web) startShow(c echo.Context) error {
-	return w.start(c, http.StatusOK, startForm{Count: "1", Key: store.NewID()}, nil)
+	return w.start(c, http.StatusOK, startForm{Count: "1", Key: relay.NewKey()}, nil)
 }
 
 func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) error {

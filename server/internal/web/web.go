@@ -28,6 +28,11 @@ type Media interface {
 	Open(digest string) (*os.File, error)
 }
 
+// Uploads takes files in; it writes nothing when it returns an error.
+type Uploads interface {
+	Serve(w http.ResponseWriter, r *http.Request) error
+}
+
 // Options is what the pages need.
 type Options struct {
 	Relay     *relay.Service
@@ -54,7 +59,8 @@ func New(o Options) (*Web, error) {
 }
 
 // Register adds the routes, and uploads for the pages' files.
-func (w *Web) Register(e *echo.Echo, uploads http.Handler) {
+func (w *Web) Register(e *echo.Echo, uploads Uploads) {
+	upload := func(c echo.Context) error { return uploads.Serve(c.Response(), c.Request()) }
 	e.GET("/assets/*", w.asset)
 	e.GET("/favicon.ico", func(c echo.Context) error {
 		return c.Redirect(http.StatusFound, "/assets/"+assets.Path("favicon.svg"))
@@ -82,8 +88,8 @@ func (w *Web) Register(e *echo.Echo, uploads http.Handler) {
 	in.POST("/boxes/codes", w.codeCreate)
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
-	in.Any("/app/uploads", echo.WrapHandler(uploads))
-	in.Any("/app/uploads/*", echo.WrapHandler(uploads))
+	in.Any("/app/uploads", upload)
+	in.Any("/app/uploads/*", upload)
 }
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS hops (
   CONSTRAINT hops_seq      UNIQUE (device_id, seq, id),
   CONSTRAINT hops_queued   UNIQUE (device_id, queued_at, id),
   CONSTRAINT hops_waiting  UNIQUE (queued_at, device_id, id),
-  CONSTRAINT hops_at_box   UNIQUE (device_id, at_box, id),
+  CONSTRAINT hops_at_box   UNIQUE (device_id, at_box, seq, id),
   CONSTRAINT hops_due      UNIQUE (due_at, id),
   CONSTRAINT hops_of_whisper FOREIGN KEY (whisper_id) REFERENCES whispers (id)
 );

@@ -8,9 +8,10 @@ SELECT whisper_id FROM hops WHERE id = ?;
 SELECT id, whisper_id FROM hops
 WHERE device_id = ? AND queued_at > 0 ORDER BY queued_at, id LIMIT 1;
 
+-- The cross join makes SQLite begin with the hops that wait, not with all devices.
 -- name: IdleDevicesWithTurn :many
-SELECT DISTINCT devices.id FROM hops JOIN devices ON devices.id = hops.device_id
-WHERE hops.queued_at > 0 AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?;
+SELECT DISTINCT devices.id FROM hops CROSS JOIN devices
+WHERE hops.queued_at > 0 AND devices.id = hops.device_id AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?;
 
 -- name: DueHeld :many
 SELECT id, whisper_id, position, due_at FROM hops

@@ -136,10 +136,11 @@ func (q *Queries) HopsOfWhisper(ctx context.Context, whisperID string) ([]Hop, e
 }
 
 const idleDevicesWithTurn = `-- name: IdleDevicesWithTurn :many
-SELECT DISTINCT devices.id FROM hops JOIN devices ON devices.id = hops.device_id
-WHERE hops.queued_at > 0 AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?
+SELECT DISTINCT devices.id FROM hops CROSS JOIN devices
+WHERE hops.queued_at > 0 AND devices.id = hops.device_id AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?
 `
 
+// The cross join makes SQLite begin with the hops that wait, not with all devices.
 func (q *Queries) IdleDevicesWithTurn(ctx context.Context, limit int32) ([]string, error) {
 	rows, err := q.db.QueryContext(ctx, idleDevicesWithTurn, limit)
 	if err != nil {
