@@ -133,7 +133,7 @@ func checkEffects(prev, s State, e Event, fx []Effect) error {
 		if f.Do != SetTimer && f.Do != StopTimer && f.Do != CloseMic && f.Do != CloseCamera {
 			begun = true
 		}
-		if prev.Hushed() && (f.Do == Sound || f.Do == Say || f.Do == PlayWhisper || f.Do == PlayTake) &&
+		if prev.Hushed() && s.Hushed() && (f.Do == Sound || f.Do == Say || f.Do == PlayWhisper || f.Do == PlayTake) &&
 			slices.Contains([]Kind{KindMSG, KindRemind, KindBoot, KindResume, KindQuietOn, KindClockUnknown}, e.Kind) {
 			return fmt.Errorf("%s in quiet hours, unasked", wording(f))
 		}

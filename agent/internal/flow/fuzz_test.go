@@ -3,6 +3,8 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -19,38 +21,66 @@ func FuzzStep(f *testing.F) {
 	f.Add(letters("b m e p 5 e e p e o e 8 p n e p e o e 8 p n r 9"))
 	f.Add(letters("b m e p 5 e e p e o e 8 L R e p M t"))
 	f.Add(letters("b m q e p 5 e e p e o e 8 p s e t D S N u a P Z X w"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, _, err := Start(DefaultConfig())
-		if err != nil {
-			t.Fatal(err)
+	f.Fuzz(walk)
+}
+
+// TestAnyOrder walks where no fuzzer has been taught to go.
+func TestAnyOrder(t *testing.T) {
+	letters := slices.Sorted(maps.Keys(kinds))
+	for seed := range 1500 {
+		rnd := rand.New(rand.NewPCG(uint64(seed), 3))
+		data := []byte{'b', 1}
+		for range 200 {
+			what := letters[rnd.IntN(len(letters))]
+			if rnd.IntN(3) > 0 { // what leads on comes more often
+				what = "peeetossfSam"[rnd.IntN(12)]
+			}
+			data = append(data, what, byte(rnd.IntN(256)))
 		}
-		now := time.Duration(0)
-		for i := 0; i+1 < len(data) && i < 600; i += 2 {
-			e := eventOf(s, data[i], data[i+1])
-			now += pause(data[i+1])
-			e.At = now
-			before := asJSON(t, s)
-			next, fx := Step(s, e)
-			if err := check(s, next, e, fx); err != nil {
-				t.Fatalf("step %d, %s in %s: %v", i/2, e.Kind, s.Phase, err)
-			}
-			if after := asJSON(t, s); after != before {
-				t.Fatalf("step %d, %s in %s changed the state it was given", i/2, e.Kind, s.Phase)
-			}
-			again, fxAgain := Step(s, e)
-			if !reflect.DeepEqual(again, next) || !reflect.DeepEqual(fxAgain, fx) {
-				t.Fatalf("step %d, %s in %s: not the same twice", i/2, e.Kind, s.Phase)
-			}
-			var back State
-			if err := json.Unmarshal([]byte(asJSON(t, next)), &back); err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(back, next) {
-				t.Fatalf("the journal of %s gives another state:\n%+v\n%+v", next.Phase, back, next)
-			}
-			s = next
+		walk(t, data)
+	}
+}
+
+func walk(t *testing.T, data []byte) {
+	s, _, err := Start(DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Duration(0)
+	for i := 0; i+1 < len(data) && i < 600; i += 2 {
+		e := eventOf(s, data[i], data[i+1])
+		now += pause(data[i+1])
+		e.At = now
+		before := s.clone()
+		next, fx := Step(s, e)
+		if err := check(s, next, e, fx); err != nil {
+			t.Fatalf("step %d, %s in %s: %v", i/2, e.Kind, s.Phase, err)
 		}
-	})
+		if !reflect.DeepEqual(s, before) {
+			t.Fatalf("step %d, %s in %s changed the state it was given", i/2, e.Kind, s.Phase)
+		}
+		again, fxAgain := Step(s, e)
+		if !reflect.DeepEqual(again, next) || !reflect.DeepEqual(fxAgain, fx) {
+			t.Fatalf("step %d, %s in %s: not the same twice", i/2, e.Kind, s.Phase)
+		}
+		if next.Phase != s.Phase {
+			journaled(t, next)
+		}
+		s = next
+	}
+	journaled(t, s)
+}
+
+// journaled: JSON gives the same state back.
+func journaled(t *testing.T, s State) {
+	t.Helper()
+	var back State
+	if err := json.Unmarshal([]byte(asJSON(t, s)), &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back, s) {
+		t.Fatalf("the journal of %s gives another state:\n%+v\n%+v", s.Phase, back, s)
+	}
 }
 
 // FuzzJournal starts from any journal and any facts: what is restored keeps the
@@ -95,6 +125,8 @@ var kinds = map[byte]Kind{
 	'z': KindMediaBad, '?': "no such event",
 }
 
+var kindList = slices.Sorted(maps.Values(kinds))
+
 // letters makes a seed: one letter an event, a digit seconds to wait.
 func letters(text string) []byte {
 	var b []byte
@@ -121,7 +153,11 @@ func pause(b byte) time.Duration {
 // eventOf is an event that fits the state, or, for some values of arg, one that
 // does not.
 func eventOf(s State, what, arg byte) Event {
-	e := Event{Kind: kinds[what], Button: Main}
+	kind, ok := kinds[what]
+	if !ok {
+		kind = kindList[int(what)%len(kindList)]
+	}
+	e := Event{Kind: kind, Button: Main}
 	if arg%16 == 7 {
 		e.Button = Button(int(arg>>4) - 3)
 	}
