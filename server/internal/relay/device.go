@@ -135,7 +135,7 @@ func (s *Service) Reply(ctx context.Context, device, hopID string, r protocol.Re
 			return err
 		}
 		if err := w.AddReply(ctx, reply); err != nil {
-			return err
+			return lookAgain(err)
 		}
 		if err := addReplyFiles(ctx, w, reply, hop.Position, media); err != nil {
 			return err

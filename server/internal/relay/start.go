@@ -101,7 +101,7 @@ func (s *Service) startOne(ctx context.Context, w *work, actor model.Actor, p mo
 		})
 	}
 	if err := w.CreateWhisper(ctx, &wh); err != nil {
-		return wh, err
+		return wh, lookAgain(err)
 	}
 	for _, m := range media {
 		for _, f := range filesOf(m, w.now) {
@@ -165,6 +165,15 @@ func earlierStart(ctx context.Context, w *work, actor model.Actor, r StartReques
 		found = append(found, wh)
 	}
 	return found, nil
+}
+
+// lookAgain answers a row that another transaction was quicker to write: a
+// second look finds it and answers as to any repetition.
+func lookAgain(err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return errors.Join(store.ErrConflict, err)
+	}
+	return err
 }
 
 func seedMedia(ctx context.Context, w *work, actor model.Actor, r StartRequest) ([]model.Media, error) {
