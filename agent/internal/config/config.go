@@ -151,7 +151,7 @@ func check(k *koanf.Koanf, o Options) (Config, error) {
 	if c.Identity == (Identity{}) {
 		return c, nil
 	}
-	if err := c.Identity.check(c.Plain); err != nil {
+	if err := c.check(c.Plain); err != nil {
 		return c, fmt.Errorf("config: %w", err)
 	}
 	return c, nil

@@ -14,11 +14,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
 	"illumi/agent/internal/retry"
@@ -104,9 +105,14 @@ type Link struct {
 	queue chan outgoing // for the writer of the present connection
 	nudge chan struct{} // ends a wait between connections
 
+	ids atomic.Int64
+
 	mu sync.Mutex
 	up bool
 }
+
+// nextID names a message that waits for no ack: unique on its connection.
+func (l *Link) nextID() string { return "a-" + strconv.FormatInt(l.ids.Add(1), 10) }
 
 // New makes a link. It does not connect.
 func New(o Options) (*Link, error) {
@@ -194,7 +200,7 @@ func (l *Link) Progress(m protocol.Message) error {
 // Status sends the box's health. It never blocks and is lost when the link is
 // down: the next one tells more.
 func (l *Link) Status(s protocol.Status) error {
-	id := uuid.NewString()
+	id := l.nextID()
 	frame, err := protocol.Encode(protocol.TypeStatus, id, s)
 	if err != nil {
 		return err
@@ -289,7 +295,7 @@ func (l *Link) dial(ctx context.Context) (*websocket.Conn, error) {
 	// gorilla follows no redirect: the secret goes where the installer said.
 	conn, resp, err := d.DialContext(ctx, l.url, header)
 	if resp != nil && resp.Body != nil {
-		defer resp.Body.Close() //nolint:errcheck // gorilla has read it already
+		defer resp.Body.Close()
 	}
 	if err != nil {
 		if resp != nil {

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
 	"illumi/protocol"
@@ -92,7 +91,7 @@ func (l *Link) runOnce(ctx context.Context) (welcomed bool, err error) {
 func (s *session) greet() (protocol.Welcome, error) {
 	var w protocol.Welcome
 	s.conn.SetReadLimit(protocol.MaxMessageBytes)
-	frame, err := protocol.Encode(protocol.TypeHello, uuid.NewString(), s.l.o.Hello())
+	frame, err := protocol.Encode(protocol.TypeHello, s.l.nextID(), s.l.o.Hello())
 	if err != nil {
 		return w, err
 	}
@@ -244,7 +243,7 @@ func (s *session) writer(ctx context.Context) error {
 			s.sent[o.id] = time.Now()
 		case frame = <-s.out:
 		case <-tick.C:
-			ping, err := protocol.Encode(protocol.TypePing, uuid.NewString(), nil)
+			ping, err := protocol.Encode(protocol.TypePing, s.l.nextID(), nil)
 			if err != nil {
 				return err
 			}

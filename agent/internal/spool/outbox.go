@@ -157,9 +157,15 @@ func (s *Spool) findSealed(hop string, epoch, take int) (found Item, place strin
 			return found, "", 0, err
 		}
 		for _, id := range names {
+			if !protocol.ValidID(id) {
+				continue
+			}
 			it, err := s.readManifest(path.Join(dir, id))
+			if errors.Is(err, ErrDamaged) {
+				continue // Items sets it aside and reports it
+			}
 			if err != nil {
-				continue // Items sets damaged ones aside and reports them
+				return found, "", 0, err
 			}
 			last = max(last, it.Seq)
 			if it.Hop == hop && it.Epoch == epoch && it.Take == take {

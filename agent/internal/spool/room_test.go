@@ -173,7 +173,9 @@ func TestWatch_RescansByItselfAndOnOverflow(t *testing.T) {
 			t.Error("the same reply was sent twice")
 		}
 		cancel()
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 }
 

@@ -166,8 +166,11 @@ func TestDownload_Lies(t *testing.T) {
 			_, _ = w.Write(data[1:])
 			return true
 		},
-		"no etag":      func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write(data); return true },
-		"server error": func(w http.ResponseWriter, _ *http.Request) bool { http.Error(w, "oh", 502); return true },
+		"no etag": func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write(data); return true },
+		"server error": func(w http.ResponseWriter, _ *http.Request) bool {
+			http.Error(w, "oh", http.StatusBadGateway)
+			return true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
@@ -227,7 +230,7 @@ func TestPush_Faults(t *testing.T) {
 			n := 0
 			return func(w http.ResponseWriter, r *http.Request) bool {
 				if n++; r.Method == http.MethodPatch && n == 3 {
-					http.Error(w, "oh", 503)
+					http.Error(w, "oh", http.StatusServiceUnavailable)
 					return true
 				}
 				return false

@@ -62,7 +62,7 @@ func (c *cutConn) Write(b []byte) (int, error) {
 
 func (c *cutConn) cut() error {
 	c.c.cuts.Add(1)
-	return errors.Join(errCut, c.Conn.Close())
+	return errors.Join(errCut, c.Close())
 }
 
 // until repeats a call as a loop with backoff would, without the waiting.

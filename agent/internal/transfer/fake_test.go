@@ -190,7 +190,7 @@ func (f *fake) upload(w http.ResponseWriter, r *http.Request) *fakeUpload {
 	u.mu.Lock() // one request at a time, as tusd's locker
 	if u.gone {
 		u.mu.Unlock()
-		http.Error(w, "upload gone", 410)
+		http.Error(w, "upload gone", http.StatusGone)
 		return nil
 	}
 	return u
@@ -211,7 +211,7 @@ func (f *fake) patch(w http.ResponseWriter, r *http.Request) {
 	}
 	defer u.mu.Unlock()
 	if r.Header.Get("Upload-Offset") != strconv.Itoa(len(u.got)) {
-		http.Error(w, "mismatched offset", 409)
+		http.Error(w, "mismatched offset", http.StatusConflict)
 		return
 	}
 	buf := make([]byte, 1024)

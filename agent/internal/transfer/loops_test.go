@@ -31,7 +31,7 @@ func run(t *testing.T, loop func(context.Context) error) {
 	})
 }
 
-func next[T any](t *testing.T, ctx context.Context, ch <-chan T) T {
+func next[T any](ctx context.Context, t *testing.T, ch <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-ch:
@@ -65,18 +65,18 @@ func TestPusher_OneBadItemStopsNoOther(t *testing.T) {
 		},
 		Failed: func(it spool.Item, _ error) { failed <- it.ID }})
 	run(t, p.Run)
-	if got := next(t, ctx, acked); got != good.ID {
+	if got := next(ctx, t, acked); got != good.ID {
 		t.Fatalf("first acknowledged %s", got)
 	}
-	if got := next(t, ctx, failed); got != bad.ID {
+	if got := next(ctx, t, failed); got != bad.ID {
 		t.Fatalf("failed %s: the oldest goes first", got)
 	}
 	f.set(nil)
-	if got := next(t, ctx, acked); got != bad.ID {
+	if got := next(ctx, t, acked); got != bad.ID {
 		t.Fatalf("then acknowledged %s", got)
 	}
 	late := seal(t, s, 3, sound(3, 3000), nil)
-	if got := next(t, ctx, acked); got != late.ID {
+	if got := next(ctx, t, acked); got != late.ID {
 		t.Fatalf("the newly sealed one: %s", got)
 	}
 	if n := len(mustItems(t, s)); n != 0 {
@@ -98,12 +98,12 @@ func TestPusher_RefusedWaitsForTheHourOrAWake(t *testing.T) {
 		Acked:  func(it spool.Item, _ protocol.Receipt) { acked <- it.ID },
 		Failed: func(_ spool.Item, err error) { failed <- err }})
 	run(t, p.Run)
-	if err := next(t, ctx, failed); !IsAuth(err) {
+	if err := next(ctx, t, failed); !IsAuth(err) {
 		t.Errorf("failed with %v", err)
 	}
 	f.set(nil)
 	p.Wake()
-	if got := next(t, ctx, acked); got != it.ID {
+	if got := next(ctx, t, acked); got != it.ID {
 		t.Errorf("acknowledged %s", got)
 	}
 	if len(failed) != 0 {
@@ -126,10 +126,10 @@ func TestPusher_DamagedIsSetAside(t *testing.T) {
 		Acked:   func(it spool.Item, _ protocol.Receipt) { acked <- it.ID },
 		Damaged: func(d spool.Damaged) { damaged <- d }})
 	run(t, p.Run)
-	if d := next(t, ctx, damaged); d.ID != bad.ID || d.Hop != tid(1) || d.Reason == "" {
+	if d := next(ctx, t, damaged); d.ID != bad.ID || d.Hop != tid(1) || d.Reason == "" {
 		t.Errorf("damaged %+v", d)
 	}
-	if got := next(t, ctx, acked); got != good.ID {
+	if got := next(ctx, t, acked); got != good.ID {
 		t.Errorf("acknowledged %s", got)
 	}
 	if list, err := s.DamagedItems(); err != nil || len(list) != 1 {
@@ -156,10 +156,10 @@ func TestPusher_TakenBackMeanwhileIsDone(t *testing.T) {
 	p := NewPusher(PusherOptions{Client: client(t, f, nil), Spool: s, Backoff: quick,
 		Acked: func(it spool.Item, _ protocol.Receipt) { acked <- it.Hop }, Failed: func(_ spool.Item, err error) { t.Error(err) }})
 	run(t, p.Run)
-	next(t, ctx, back)
+	next(ctx, t, back)
 	f.set(nil)
 	other := seal(t, s, 2, sound(2, 3000), nil)
-	if got := next(t, ctx, acked); got != other.Hop {
+	if got := next(ctx, t, acked); got != other.Hop {
 		t.Errorf("acknowledged the hop %s", got)
 	}
 }
@@ -196,13 +196,13 @@ func TestPuller_BringsEveryOfferOnce(t *testing.T) {
 	p := newPull(t, f, s, nil)
 	run(t, p.Run)
 	for n := 1; n <= 5; n++ {
-		if e := next(t, ctx, p.arrived); e.Offer.Hop != tid(n) || !e.Ready {
+		if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(n) || !e.Ready {
 			t.Errorf("place %d: %s", n, e.Offer.Hop)
 		}
 	}
 	f.offer(f.whisper(6, 1, sound(6, 2000)))
 	p.Wake()
-	if e := next(t, ctx, p.arrived); e.Offer.Hop != tid(6) {
+	if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(6) {
 		t.Errorf("woken, came %s", e.Offer.Hop)
 	}
 	if c, err := s.Cursor("server-a"); err != nil || c != "6" {
@@ -214,7 +214,7 @@ func TestPuller_BringsEveryOfferOnce(t *testing.T) {
 	f.mu.Unlock()
 	f.offer(f.whisper(7, 1, sound(7, 2000)))
 	p.Wake()
-	if e := next(t, ctx, p.arrived); e.Offer.Hop != tid(7) {
+	if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(7) {
 		t.Errorf("repeated offers arrived anew: %s", e.Offer.Hop)
 	}
 }
@@ -233,17 +233,17 @@ func TestPuller_ABadOneHidesNoOther(t *testing.T) {
 	f.offer(f.whisper(3, 1, sound(3, 2000)))
 	p := newPull(t, f, s, nil)
 	run(t, p.Run)
-	if e := next(t, ctx, p.arrived); e.Offer.Hop != tid(3) {
+	if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(3) {
 		t.Fatalf("came %s", e.Offer.Hop)
 	}
-	told := []string{next(t, ctx, p.failed), next(t, ctx, p.failed)}
+	told := []string{next(ctx, t, p.failed), next(ctx, t, p.failed)}
 	if !slices.Contains(told, tid(1)) || !slices.Contains(told, tid(2)) {
 		t.Errorf("told of %v", told)
 	}
 	f.mu.Lock()
 	f.media[gone.Files[0].SHA256] = sound(2, 2000)
 	f.mu.Unlock()
-	if e := next(t, ctx, p.arrived); e.Offer.Hop != tid(2) {
+	if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(2) {
 		t.Errorf("then came %s", e.Offer.Hop)
 	}
 }
@@ -256,11 +256,11 @@ func TestPuller_WithdrawnAndOfferedAnew(t *testing.T) {
 	f.offer(one)
 	p := newPull(t, f, s, nil)
 	run(t, p.Run)
-	next(t, ctx, p.arrived)
+	next(ctx, t, p.arrived)
 	one.State = protocol.OfferWithdrawn
 	f.offer(one)
 	p.Wake()
-	if o := next(t, ctx, p.closed); o.Hop != tid(1) || o.State != protocol.OfferWithdrawn {
+	if o := next(ctx, t, p.closed); o.Hop != tid(1) || o.State != protocol.OfferWithdrawn {
 		t.Errorf("closed %+v", o)
 	}
 	if e, err := s.Entry(tid(1)); err != nil || e.Offer.State != protocol.OfferWithdrawn {
@@ -268,7 +268,7 @@ func TestPuller_WithdrawnAndOfferedAnew(t *testing.T) {
 	}
 	f.offer(f.whisper(1, 2, sound(9, 2000)))
 	p.Wake()
-	if e := next(t, ctx, p.arrived); e.Offer.Epoch != 2 {
+	if e := next(ctx, t, p.arrived); e.Offer.Epoch != 2 {
 		t.Errorf("came epoch %d", e.Offer.Epoch)
 	}
 }
@@ -295,7 +295,7 @@ func TestPuller_RecallStopsADownload(t *testing.T) {
 	f.offer(f.whisper(2, 1, sound(2, 2000)))
 	f.set(nil)
 	p.Recall(tid(1))
-	if e := next(t, ctx, p.arrived); e.Offer.Hop != tid(2) {
+	if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(2) {
 		t.Errorf("came %s", e.Offer.Hop)
 	}
 	if _, err := s.Entry(tid(1)); !errors.Is(err, spool.ErrUnknown) {
@@ -325,7 +325,7 @@ func TestPuller_AfterARestart(t *testing.T) {
 	// The cursor has passed it, and the server cannot be asked: still it comes.
 	f.set(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == protocol.PathOffers {
-			http.Error(w, "oh", 503)
+			http.Error(w, "oh", http.StatusServiceUnavailable)
 			return true
 		}
 		return false
