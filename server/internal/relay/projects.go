@@ -133,22 +133,6 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 	return v, err
 }
 
-// File loads the description of one file that the actor may see.
-func (s *Service) File(ctx context.Context, actor model.Actor, id string) (model.File, error) {
-	var f model.File
-	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		if f, err = tx.FileByID(ctx, id); err != nil {
-			if errors.Is(err, store.ErrNotFound) {
-				return model.NotFound("file")
-			}
-			return err
-		}
-		_, _, err = s.whisperOf(ctx, tx, actor, f.WhisperID)
-		return err
-	})
-	return f, err
-}
-
 func (s *Service) whisperOf(ctx context.Context, tx *store.Tx, actor model.Actor, id string) (model.Whisper, model.Project, error) {
 	wh, err := tx.Whisper(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -128,13 +128,13 @@ func TestOthers_seeNothing(t *testing.T) {
 		boxes := r.enrol("ann")
 		p := r.project(model.ForwardStraight)
 		w := r.start(p, boxes, 1)
-		file := r.view(w.ID).Files[0].ID
+		file := relay.FileWish{Whisper: w.ID, Role: protocol.RoleAudio, Variant: model.VariantShared}
 		stranger := r.user("stranger@example.org", model.RoleResearcher)
 		for name, ask := range map[string]func(model.Actor) error{
 			"project":  func(a model.Actor) error { _, err := r.s.Project(r.ctx, a, p.ID); return err },
 			"whispers": func(a model.Actor) error { _, err := r.s.Whispers(r.ctx, a, p.ID, "", 1); return err },
 			"whisper":  func(a model.Actor) error { _, err := r.s.Whisper(r.ctx, a, w.ID); return err },
-			"file":     func(a model.Actor) error { _, err := r.s.File(r.ctx, a, file); return err },
+			"file":     func(a model.Actor) error { _, err := r.s.FindFile(r.ctx, a, file); return err },
 			"pause":    func(a model.Actor) error { return r.s.Pause(r.ctx, a, w.ID) },
 			"resume":   func(a model.Actor) error { return r.s.Resume(r.ctx, a, w.ID) },
 		} {

@@ -99,7 +99,7 @@ var indexes = map[string]string{
 	"DeviceBySecretHash": "devices_secret_hash", "Codes": "PRIMARY", "CodeByHash": "codes_code_hash", "Whispers": "whispers_project",
 	"WhisperByStartKey": "whispers_start_key", "HopsOfWhisper": "hops_position", "NextReadyHop": "hops_queued",
 	"IdleDevicesWithTurn": "hops_waiting", "DueHeld": "hops_due", "NextHeld": "hops_due", "OffersSince": "hops_seq",
-	"OffersAtBox": "hops_at_box", "HopsAtBox": "hops_at_box", "LastApproved": "hops_position", "FilesByWhisper": "files_position",
+	"OffersAtBox": "hops_at_box", "HopsAtBox": "hops_at_box", "LastApproved": "hops_position", "FilesByWhisper": "files_position", "FilesOfPosition": "files_position",
 	"FilesAt": "files_position", "DeleteReplyFiles": "files_position", "FileUse": "files_sha256", "FileDigests": "files_sha256",
 	"UploadUse": "uploads_sha256", "UploadDigests": "uploads_sha256", "UploadSharedUse": "uploads_shared_sha256",
 	"UploadSharedDigests": "uploads_shared_sha256", "ExpiredUploads": "uploads_expires", "RepliesByWhisper": "replies_whisper",
@@ -331,6 +331,8 @@ func everything(ctx context.Context, tx *Tx, w *model.Whisper, reply model.Reply
 	_, err = tx.NextHeld(ctx)
 	try(err)
 	files, err := tx.FilesByWhisper(ctx, w.ID)
+	try(err)
+	_, err = tx.FilesOfPosition(ctx, w.ID, 1)
 	try(err)
 	_, err = tx.FileByID(ctx, files[0].ID)
 	try(err)

@@ -45,6 +45,17 @@ func (tx *Tx) FilesByWhisper(ctx context.Context, whisperID string) ([]model.Fil
 	return list(rows, fileOf)
 }
 
+// FilesOfPosition lists all files at one position of a whisper: 0 is the seed,
+// and a position may have late replies beside the accepted one. Index
+// files_position.
+func (tx *Tx) FilesOfPosition(ctx context.Context, whisperID string, position int) ([]model.File, error) {
+	rows, err := tx.q.FilesOfPosition(ctx, sqlcgen.FilesOfPositionParams{WhisperID: whisperID, Position: int64(position)})
+	if err != nil {
+		return nil, wrap(err, "list a position's files")
+	}
+	return list(rows, fileOf)
+}
+
 // FilesBefore lists the shared files that the hop at position hears: those of
 // the accepted reply of the nearest approved hop below it, or the seed's.
 // Indexes hops_position and files_position.

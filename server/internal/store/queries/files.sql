@@ -13,6 +13,9 @@ SELECT * FROM files WHERE whisper_id = ? ORDER BY position, id;
 SELECT * FROM files
 WHERE whisper_id = ? AND position = ? AND reply_id = ? AND variant = 'shared' ORDER BY id;
 
+-- name: FilesOfPosition :many
+SELECT * FROM files WHERE whisper_id = ? AND position = ? ORDER BY id;
+
 -- name: DeleteReplyFiles :exec
 DELETE FROM files WHERE whisper_id = ? AND reply_id = ?;
 

@@ -244,6 +244,53 @@ func (q *Queries) FilesByWhisper(ctx context.Context, whisperID string) ([]File,
 	return items, nil
 }
 
+const filesOfPosition = `-- name: FilesOfPosition :many
+SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at FROM files WHERE whisper_id = ? AND position = ? ORDER BY id
+`
+
+type FilesOfPositionParams struct {
+	WhisperID string
+	Position  int64
+}
+
+func (q *Queries) FilesOfPosition(ctx context.Context, arg FilesOfPositionParams) ([]File, error) {
+	rows, err := q.db.QueryContext(ctx, filesOfPosition, arg.WhisperID, arg.Position)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []File
+	for rows.Next() {
+		var i File
+		if err := rows.Scan(
+			&i.ID,
+			&i.WhisperID,
+			&i.HopID,
+			&i.ReplyID,
+			&i.Position,
+			&i.Role,
+			&i.Variant,
+			&i.Sha256,
+			&i.Size,
+			&i.MediaType,
+			&i.Width,
+			&i.Height,
+			&i.DurationUs,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertFile = `-- name: InsertFile :exec
 INSERT INTO files (id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type,
   width, height, duration_us, created_at)
