@@ -1,6 +1,7 @@
 package media
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -46,7 +47,7 @@ type flacDecoder struct {
 
 func (d *flacDecoder) next() ([]float32, error) {
 	fr, err := d.s.ParseNext()
-	if err == io.EOF && d.total < d.s.Info.NSamples {
+	if errors.Is(err, io.EOF) && d.total < d.s.Info.NSamples {
 		return nil, fmt.Errorf("flac: %d samples of %d: %w", d.total, d.s.Info.NSamples, io.ErrUnexpectedEOF)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package media
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"runtime/debug"
 
 	"github.com/bep/imagemeta"
 	"golang.org/x/image/webp"
@@ -23,10 +25,12 @@ const (
 	// maxSide is what a JPEG can have at most.
 	maxSide = 65535
 	// maxDecoded bounds what a decoder may hold, estimated from the headers.
-	// 60 megapixels are 90 MB as an ordinary JPEG, 240 MB as PNG, 450 MB as a
-	// progressive JPEG of a camera; what is over (progressive without chroma
-	// subsampling, CMYK, interlaced or 16-bit colour at that size) is refused.
-	maxDecoded = 512 << 20
+	// 60 megapixels are 90 MB as an ordinary JPEG and 240 MB as PNG: the worst
+	// that is accepted. What needs more at its size (progressive JPEG over 34
+	// megapixels, 16-bit or interlaced PNG over 33) is refused.
+	maxDecoded = 256 << 20
+	// heavy is the size in pixels from which memory is given back after decoding.
+	heavy = 8_000_000
 	// sharedQuality is the JPEG quality of the shared copy.
 	sharedQuality = 88
 )
@@ -95,7 +99,14 @@ func decodedBytes(f *file, typ string, cfg image.Config) (int64, error) {
 		}
 		return px * per, nil
 	}
-	return px * 8, nil // lossless WebP: the pixels and the step before
+	var head [16]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return 0, err
+	}
+	if string(head[12:]) == "VP8 " {
+		return px * 2, nil // lossy, no alpha
+	}
+	return px * 8, nil // lossless: the pixels and the step before
 }
 
 // jpegBytes reads the frame header: sampling, and whether all coefficients are
@@ -105,22 +116,20 @@ func jpegBytes(f *file, px int64) (int64, error) {
 	if _, err := r.Discard(2); err != nil {
 		return 0, err
 	}
+	jfif := false // then three components are not RGB
 	for {
 		marker, n, err := jpegMarker(r)
 		if err != nil {
 			return 0, err
 		}
-		if marker < 0xc0 || marker > 0xc2 {
-			if _, err := r.Discard(n); err != nil {
-				return 0, err
-			}
-			continue
-		}
-		body := make([]byte, n)
+		body := make([]byte, n) // at most 64 KB
 		if _, err := io.ReadFull(r, body); err != nil {
 			return 0, err
 		}
-		return frameBytes(marker == 0xc2, body, px)
+		jfif = jfif || marker == 0xe0 && bytes.HasPrefix(body, []byte("JFIF\x00"))
+		if marker >= 0xc0 && marker <= 0xc2 {
+			return frameBytes(marker == 0xc2, jfif, body, px)
+		}
 	}
 }
 
@@ -146,7 +155,7 @@ func jpegMarker(r *bufio.Reader) (marker byte, n int, err error) {
 	return marker, n, nil
 }
 
-func frameBytes(progressive bool, sof []byte, px int64) (int64, error) {
+func frameBytes(progressive, jfif bool, sof []byte, px int64) (int64, error) {
 	if len(sof) < 6 || len(sof) < 6+3*int(sof[5]) || sof[5] == 0 {
 		return 0, errors.New("jpeg: short frame header")
 	}
@@ -164,7 +173,7 @@ func frameBytes(progressive bool, sof []byte, px int64) (int64, error) {
 	if progressive {
 		need += 4 * need
 	}
-	if n == 4 || n == 3 && sum == 3 {
+	if n == 4 || n == 3 && sum == 3 && !jfif {
 		need += 4 * px // put together as CMYK, or perhaps as RGB
 	}
 	return need, nil
@@ -212,13 +221,17 @@ func orientation(f *file, typ string) (o int) {
 func SharedImage(ctx context.Context, r io.ReaderAt, info Info, w io.Writer) (Info, error) {
 	select {
 	case decoding <- struct{}{}:
-		defer func() { <-decoding }()
 	case <-ctx.Done():
 		return Info{}, fmt.Errorf("media: wait for the picture before: %w", ctx.Err())
 	}
+	defer func() { <-decoding }()
 	info, err := Inspect(ctx, r, info.Size, Image)
 	if err != nil {
 		return Info{}, err
+	}
+	if info.Width*info.Height > heavy {
+		// Else the collector lets the next picture's memory come on top of this one's.
+		defer debug.FreeOSMemory()
 	}
 	out := Info{Kind: Image, Type: "image/jpeg", Ext: ".jpg", Orientation: 1}
 	count := &counter{w: writer{w}}

@@ -236,3 +236,35 @@ func TestScale_AgreesWithReference(t *testing.T) {
 		}
 	}
 }
+
+// What the headers let us expect decides before anything is decoded; figures
+// in bytes a pixel.
+func TestDecodedBytes(t *testing.T) {
+	jfif := func(b []byte) []byte {
+		return append(append([]byte{}, b[:2]...), append([]byte("\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"), b[2:]...)...)
+	}
+	deep, laced := pngHeader(100, 100), pngHeader(100, 100)
+	deep[24], laced[28] = 16, 1
+	tests := []struct {
+		name, typ string
+		data      []byte
+		want      float64
+	}{
+		{"camera", "image/jpeg", jpegHeader(false, 100, 100, 0x22), 1.5},
+		{"camera, progressive", "image/jpeg", jpegHeader(true, 100, 100, 0x22), 7.5},
+		{"full colour", "image/jpeg", jfif(jpegHeader(false, 100, 100, 0x11)), 3},
+		{"full colour, perhaps RGB", "image/jpeg", jpegHeader(false, 100, 100, 0x11), 7},
+		{"png", "image/png", pngHeader(100, 100), 4},
+		{"png 16 bit", "image/png", deep, 8},
+		{"png interlaced", "image/png", laced, 8},
+		{"webp", "image/webp", vector(t, "lossy.webp"), 2},
+		{"webp lossless", "image/webp", vector(t, "clear.webp"), 8},
+	}
+	for _, tt := range tests {
+		f := &file{ctx: t.Context(), r: bytes.NewReader(tt.data), size: int64(len(tt.data))}
+		got, err := decodedBytes(f, tt.typ, image.Config{Width: 100, Height: 100})
+		if err != nil || float64(got)/10_000 != tt.want {
+			t.Errorf("%s: %.1f bytes a pixel, %v; want %.1f", tt.name, float64(got)/10_000, err, tt.want)
+		}
+	}
+}

@@ -71,7 +71,7 @@ func (m *m4aFile) read(f *file) error {
 		}
 		var head [16]byte
 		n, err := f.ReadAt(head[:], pos)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if n < 8 {

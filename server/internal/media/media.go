@@ -144,7 +144,7 @@ var errWrite = errors.New("media: write the copy")
 func (f *file) explain(err error) error {
 	var refusal *Error
 	switch {
-	case err == nil:
+	case err == nil && f.err == nil: // a decoder can take a failing disk for the end
 		return nil
 	case errors.Is(context.Cause(f.ctx), errWorkTime):
 		return refuse(TookTooLong, errWorkTime)

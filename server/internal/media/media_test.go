@@ -137,6 +137,7 @@ func TestInspect_Refuses(t *testing.T) {
 		{"wav of 10 minutes and 2 seconds", long, Audio, TooLong},
 		{"adpcm", adpcm, Audio, UnknownEncoding},
 		{"id3 tag alone", []byte("ID3\x03\x00\x00\x7f\x7f\x7f\x7f" + strings.Repeat("x", 100)), Audio, NotARecording},
+		{"mp3 of MPEG-2.5", vector(t, "tone-mpeg25.mp3"), Audio, UnknownEncoding},
 		{"video", vector(t, "video.mp4"), Audio, VideoNotSupported},
 		{"webm", []byte("\x1a\x45\xdf\xa3\x93\x42\x82\x88webm\x42\x87"), Audio, VideoNotSupported},
 		{"m4a cut short", vector(t, "tone.m4a")[:3000], Audio, DamagedFile},
@@ -201,6 +202,13 @@ func TestErrors_OfDiskAndContextAreNotDamage(t *testing.T) {
 		t.Errorf("writer: %v", err)
 	}
 	wav := wavOf(wavPCM, 16, 8000, tone(8000, 1, 0.5))
+	// Tools that read to "the end" must not make a shorter copy of it.
+	sound := vector(t, "tone.mp3")
+	_, err = SharedAudio(t.Context(), failing{syscall.EIO, int64(len(sound)) - 1000, bytes.NewReader(sound)},
+		Info{Size: int64(len(sound))}, io.Discard)
+	if !errors.Is(err, syscall.EIO) {
+		t.Errorf("disk under a recording: %v", err)
+	}
 	_, err = SharedAudio(t.Context(), bytes.NewReader(wav), Info{Size: int64(len(wav))}, full{})
 	if !errors.Is(err, syscall.ENOSPC) || errors.As(err, &e) {
 		t.Errorf("writer: %v", err)

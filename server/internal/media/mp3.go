@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hajimehoshi/go-mp3"
 )
@@ -60,7 +62,9 @@ func (h mp3Header) channels() int {
 type mp3Frames struct {
 	r     *bufio.Reader
 	first mp3Header // of the stream; 0 until found
-	left  int       // bytes of the frame being read
+	frame []byte    // the one being handed out
+	left  []byte    // what is left of it
+	past  []byte    // main data of frames before, see alone
 }
 
 func newMP3Frames(f *file) (*mp3Frames, error) {
@@ -70,10 +74,14 @@ func newMP3Frames(f *file) (*mp3Frames, error) {
 	}
 	m := &mp3Frames{r: bufio.NewReaderSize(f.from(start), 16<<10)}
 	if _, err := m.find(mp3Lead); err != nil {
-		if err == io.EOF {
-			return nil, refusef(NotARecording, "mp3: no frames")
+		if !errors.Is(err, io.EOF) {
+			return nil, err
 		}
-		return nil, err
+		var b [2]byte
+		if _, err := f.ReadAt(b[:], start); err == nil && b[0] == 0xff && b[1] >= 0xe0 {
+			return nil, refusef(UnknownEncoding, "mp3: not layer III of MPEG-1 or MPEG-2")
+		}
+		return nil, refusef(NotARecording, "mp3: no frames")
 	}
 	return m, m.skipInfo()
 }
@@ -95,7 +103,7 @@ func skipID3(f *file) (int64, error) {
 }
 
 func nilEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
@@ -159,16 +167,71 @@ func (m *mp3Frames) skipInfo() error {
 
 // Read yields the bytes of whole frames.
 func (m *mp3Frames) Read(p []byte) (int, error) {
-	if m.left == 0 {
+	for len(m.left) == 0 {
 		h, err := m.find(1 << 40)
 		if err != nil {
 			return 0, err
 		}
-		m.left = h.size()
+		m.frame = slices.Grow(m.frame[:0], h.size())[:h.size()]
+		if _, err := io.ReadFull(m.r, m.frame); err != nil {
+			return 0, err
+		}
+		if m.left = m.frame; h.rate() == 22050 {
+			if m.left, err = m.alone(h); err != nil {
+				return 0, err
+			}
+		}
 	}
-	n, err := m.r.Read(p[:min(len(p), m.left)])
-	m.left -= n
-	return n, err
+	n := copy(p, m.left)
+	m.left = m.left[n:]
+	return n, nil
+}
+
+// alone rewrites the frame, whose header is h, so that it needs no other and
+// no padding. The decoder (go-mp3 0.3.4) halves an MPEG-2 frame's length after
+// adding the padding byte, not before: at 22050 Hz it loses that byte and then
+// its place, and plays rubbish without an error. The frame gets the highest
+// bit rate's length, and the data it borrows from frames before.
+// It returns nothing for a frame whose data was cut away.
+func (m *mp3Frames) alone(h mp3Header) ([]byte, error) {
+	at, side := 4, 17
+	if h>>16&1 == 0 {
+		at += 2 // a checksum
+	}
+	if h.channels() == 1 {
+		side = 9
+	}
+	if len(m.frame) < at+side {
+		return nil, errors.New("mp3: frame without side information")
+	}
+	info, own := m.frame[at:at+side], m.frame[at+side:]
+	// Side information of MPEG-2: where the data begins (8 bits back), 1 private
+	// bit a channel, then 63 bits for each, of which 12 are its data's length.
+	used := 0
+	for c := range h.channels() {
+		bit := 8 + h.channels() + 63*c
+		word := uint32(info[bit/8])<<16 | uint32(info[bit/8+1])<<8 | uint32(info[bit/8+2])
+		used += int(word >> (12 - bit%8) & 0xfff)
+	}
+	used = (used + 7) / 8
+	begin := len(m.past) - int(info[0])
+	m.past = append(m.past, own...)
+	defer func() { m.past = m.past[max(len(m.past)-255, 0):] }()
+	if begin < 0 || begin+used > len(m.past) {
+		return nil, nil
+	}
+	h = h&^(15<<12|1<<9) | 14<<12 | 1<<16
+	out := make([]byte, h.size())
+	// The end of a frame is its faintest treble: a few bytes can go.
+	if room := len(out) - 4 - side; used > room+16 {
+		return nil, refusef(UnknownEncoding, "mp3: frame of %d bytes at 22050 Hz", used)
+	} else if used > room {
+		used = room
+	}
+	binary.BigEndian.PutUint32(out, uint32(h))
+	copy(out[5:], info[1:])
+	copy(out[4+side:], m.past[begin:begin+used])
+	return out, nil
 }
 
 // count reads to the end and returns the samples of each channel.
@@ -176,7 +239,7 @@ func (m *mp3Frames) count() (int64, error) {
 	var n int64
 	for {
 		h, err := m.find(1 << 40)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
 		if err != nil {

@@ -75,7 +75,7 @@ func (o *oggReader) next() (packet []byte, cut bool, err error) {
 				return nil, false, io.EOF
 			}
 			if err := o.readPage(); err != nil {
-				if err == io.EOF && begun {
+				if errors.Is(err, io.EOF) && begun {
 					err = io.ErrUnexpectedEOF
 				}
 				return nil, false, err
@@ -136,7 +136,7 @@ func (o *oggReader) readPage() error {
 }
 
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -146,7 +146,7 @@ func noEOF(err error) error {
 // samples, or noGranule. It is a claim: the decoders count for themselves.
 func lastGranule(f *file, serial uint32) (int64, error) {
 	tail := make([]byte, min(f.size, 2*oggMaxPage))
-	if _, err := f.ReadAt(tail, f.size-int64(len(tail))); err != nil && err != io.EOF {
+	if _, err := f.ReadAt(tail, f.size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
 	for end := len(tail); ; {

@@ -124,7 +124,7 @@ func (t track) each(f *file, fn func(block []float32) error) error {
 			return err
 		}
 		block, err := d.next()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a wrapped one is a decoder that broke off, not the end
 			return nil
 		}
 		if err != nil {
