@@ -9,12 +9,11 @@ import (
 	"illumi/server/internal/store"
 )
 
-// ProjectRow and WhisperRow are lines of lists: a project with its counts, a
-// whisper with its progress.
-type (
-	ProjectRow = store.ProjectRow
-	WhisperRow = store.WhisperRow
-)
+// ProjectRow is a line of a list: a project with its counts.
+type ProjectRow = store.ProjectRow
+
+// WhisperRow is a line of a list: a whisper with its progress.
+type WhisperRow = store.WhisperRow
 
 // NewKey makes a key that makes a request repeatable; see StartRequest.
 func NewKey() string { return store.NewID() }
@@ -148,8 +147,8 @@ func (s *Service) whisperOf(ctx context.Context, tx *store.Tx, actor model.Actor
 	return wh, p, err
 }
 
-// Pause, Resume and End do what their names say to a whisper of the actor.
-// Doing it twice is the same as doing it once.
+// Pause stops a whisper from going on; who has it may still answer. Doing it
+// twice is the same as doing it once, as with Resume and End.
 func (s *Service) Pause(ctx context.Context, actor model.Actor, id string) error {
 	return s.steer(ctx, actor, id, route.Pause{})
 }
