@@ -72,6 +72,9 @@ func check(prev, s State, e Event, fx []Effect) error {
 	if s.Phase == Idle && (len(s.Queue) > 0 || len(s.Unsent) > 0) {
 		bad("IDLE with something to do")
 	}
+	if slices.ContainsFunc(s.Queue, func(q Turn) bool { return q.Hop == s.Turn.Hop }) && s.Reply == "" && s.Phase != Sending {
+		bad("hop %s is in hand and waits", s.Turn.Hop)
+	}
 	errs = append(errs, checkEffects(prev, s, e, fx))
 	return errors.Join(errs...)
 }

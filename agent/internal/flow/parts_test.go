@@ -178,6 +178,8 @@ func TestOfferedAnew(t *testing.T) {
 		{"told again in SENT", toSentNow + "; ended; timer again", "msg h1", Sent, 1, 0},
 		{"asked again in SENT", toSentNow + "; ended; timer again", "msg h1 epoch=2", New, 2, 0},
 		{"asked again while sending", toSendNow, "msg h1 epoch=2", Sending, 1, 1},
+		{"asked again, then taken back", toRecalling + "; msg h1 epoch=2", "taken-back", Heard, 2, 0},
+		{"asked again, then not sealed", toSendNow + "; msg h1 epoch=2", "seal-failed", Draft, 2, 0},
 		{"an old epoch is recalled", toNewHop + "; msg h1 epoch=2", "remind h1", New, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,6 +45,7 @@ func (m *move) delivered() {
 		m.do(Effect{Do: MakeRoom})
 		m.hush()
 		m.say(SayFullTold)
+		m.reclaim()
 		m.toDraft()
 	case m.e.Kind == KindTakenBack && (mine && s.Phase == Recall || m.lateTakenBack()):
 		m.takenBack()
@@ -222,8 +223,19 @@ func (m *move) takenBack() {
 	m.hush()
 	m.s.Reply = ""
 	m.s.Turn.Final = false
+	m.reclaim()
 	m.toHeard()
 	m.say(SayRecalled)
+}
+
+// reclaim takes the turn in hand up again. Was it offered anew meanwhile, then
+// that is the offer to be answered.
+func (m *move) reclaim() {
+	s := &m.s
+	if i := slices.IndexFunc(s.Queue, func(q Turn) bool { return q.Hop == s.Turn.Hop }); i >= 0 {
+		s.Turn = renewed(s.Turn, s.Queue[i])
+		s.Queue = remove(s.Queue, i)
+	}
 }
 
 func (m *move) notTakenBack() {
