@@ -160,6 +160,9 @@ func TestCut_ServerCloses(t *testing.T) {
 	want(t, "new", box.do(http.MethodHead, at, nil).status, http.StatusServiceUnavailable)
 	_, err := r.s.Finish(t.Context(), idOf(at))
 	want(t, "finish", Problem(err).Status, http.StatusServiceUnavailable)
+	if err := r.s.Close(t.Context()); err != nil {
+		t.Errorf("close again: %v", err)
+	}
 	r.srv.Close()
 
 	r.start()

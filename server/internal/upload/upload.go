@@ -205,7 +205,8 @@ func Open(o Options) (*Service, error) {
 }
 
 // Close ends running transfers at once, keeping what they received, waits for
-// files being finished until ctx ends, and gives the directory free.
+// files being finished until ctx ends, and gives the directory free. Closing
+// again is fine.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -224,7 +225,10 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	s.stopWork() // every step ends with its context
 	<-idle
-	return errors.Join(err, s.guard.Close())
+	if cerr := s.guard.Close(); !errors.Is(cerr, fs.ErrClosed) {
+		err = errors.Join(err, cerr)
+	}
+	return err
 }
 
 // begin counts a request or a finish in; it is refused while closing.
