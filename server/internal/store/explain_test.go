@@ -44,6 +44,7 @@ func (e *explainer) explain(ctx context.Context, query string, args []any) {
 		e.t.Errorf("explain %s: %v", name, err)
 		return
 	}
+	defer rows.Close()
 	columns := must2(rows.Columns())(e.t)
 	e.plans[name] = append(e.plans[name], "") // a plan may be empty
 	for rows.Next() {
@@ -65,7 +66,7 @@ func (e *explainer) explain(ctx context.Context, query string, args []any) {
 		}
 		e.plans[name] = append(e.plans[name], line)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		e.t.Errorf("explain %s: %v", name, err)
 	}
 }

@@ -148,6 +148,15 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func TestRefusedLoginKeepsThePassword(t *testing.T) {
+	server := newDB(t, "mysql")
+	_, place, _ := strings.Cut(server, "@")
+	_, err := Open(t.Context(), Options{DSN: "mysql://nobody:hunter2@" + place})
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "illumi_test_") {
+		t.Errorf("got %v, want a refusal that names the database and no password", err)
+	}
+}
+
 func TestSQLiteFileIsPrivateAndSynced(t *testing.T) {
 	dsn := newDB(t, "sqlite")
 	s, err := Open(t.Context(), Options{DSN: dsn})

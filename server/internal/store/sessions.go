@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -67,7 +68,7 @@ func (ss *SessionStore) CommitCtx(ctx context.Context, token string, data []byte
 		if err != nil || n > 0 {
 			return wrap(err, "keep a session")
 		}
-		if _, err := tx.q.Session(ctx, token); !errors.Is(wrap(err, ""), ErrNotFound) {
+		if _, err := tx.q.Session(ctx, token); !errors.Is(err, sql.ErrNoRows) {
 			return wrap(err, "find a session") // nil: it was ended and stays so
 		}
 		err = wrap(tx.q.InsertSession(ctx, sqlcgen.InsertSessionParams{TokenHash: token, UserID: user, Content: data,
