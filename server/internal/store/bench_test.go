@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"illumi/server/internal/model"
+	"illumi/server/internal/store/storetest"
 )
 
 // BenchmarkCommit holds one small write transaction against what the disk can
@@ -36,7 +37,7 @@ func BenchmarkCommit(b *testing.B) {
 	})
 	for _, kind := range []string{"sqlite", "mysql"} {
 		open := func(b *testing.B) (*Store, string) {
-			s := must2(Open(b.Context(), Options{DSN: newDB(b, kind)}))(b)
+			s := must2(Open(b.Context(), Options{DSN: storetest.New(b, kind)}))(b)
 			b.Cleanup(func() {
 				if err := s.Close(); err != nil {
 					b.Error(err)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+
+	"illumi/server/internal/store/storetest"
 )
 
 func TestNewerDatabaseIsRefused(t *testing.T) {
@@ -62,7 +64,7 @@ func TestMigrationsAreRepeatable(t *testing.T) {
 func TestSeveralServersStartAtOnce(t *testing.T) {
 	for _, kind := range []string{"sqlite", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
-			dsn := newDB(t, kind)
+			dsn := storetest.New(t, kind)
 			var wg sync.WaitGroup
 			ids := make([]string, 3)
 			for i := range ids {
@@ -87,7 +89,7 @@ func TestSeveralServersStartAtOnce(t *testing.T) {
 }
 
 func TestCollation(t *testing.T) {
-	dsn := newDB(t, "mysql")
+	dsn := storetest.New(t, "mysql")
 	s, err := openMySQL(strings.TrimPrefix(dsn, "mysql://"))
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +151,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestRefusedLoginKeepsThePassword(t *testing.T) {
-	server := newDB(t, "mysql")
+	server := storetest.New(t, "mysql")
 	_, place, _ := strings.Cut(server, "@")
 	_, err := Open(t.Context(), Options{DSN: "mysql://nobody:hunter2@" + place})
 	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "illumi_test_") {
@@ -158,7 +160,7 @@ func TestRefusedLoginKeepsThePassword(t *testing.T) {
 }
 
 func TestSQLiteFileIsPrivateAndSynced(t *testing.T) {
-	dsn := newDB(t, "sqlite")
+	dsn := storetest.New(t, "sqlite")
 	s, err := Open(t.Context(), Options{DSN: dsn})
 	if err != nil {
 		t.Fatal(err)

@@ -1,17 +1,13 @@
 package store
 
 import (
-	"context"
 	"crypto/rand"
-	"database/sql"
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"illumi/server/internal/model"
+	"illumi/server/internal/store/storetest"
 )
 
 // forEachDB runs a test on an empty database of each kind: SQLite, and MySQL or
@@ -21,7 +17,7 @@ func forEachDB(t *testing.T, test func(t *testing.T, open func() *Store)) {
 	t.Helper()
 	for _, kind := range []string{"sqlite", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
-			dsn := newDB(t, kind)
+			dsn := storetest.New(t, kind)
 			test(t, func() *Store {
 				s, err := Open(t.Context(), Options{DSN: dsn})
 				if err != nil {
@@ -35,35 +31,6 @@ func forEachDB(t *testing.T, test func(t *testing.T, open func() *Store)) {
 				return s
 			})
 		})
-	}
-}
-
-// newDB makes an empty database that ends with the test, and returns its DSN.
-func newDB(t testing.TB, kind string) string {
-	t.Helper()
-	if kind == "sqlite" {
-		return "sqlite:" + filepath.Join(t.TempDir(), "a box?#%41 é.db")
-	}
-	server := os.Getenv("ILLUMI_TEST_MYSQL")
-	if server == "" {
-		t.Skip("ILLUMI_TEST_MYSQL is not set")
-	}
-	name := "illumi_test_" + strings.ToLower(rand.Text())
-	adminOf(t, server, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-	t.Cleanup(func() { adminOf(t, server, "DROP DATABASE "+name) })
-	head, options, _ := strings.Cut(server, "?")
-	return "mysql://" + head + name + "?" + options
-}
-
-func adminOf(t testing.TB, server, statement string) {
-	t.Helper()
-	db, err := sql.Open("mysql", server)
-	if err == nil {
-		_, err = db.ExecContext(context.WithoutCancel(t.Context()), statement)
-		err = errors.Join(err, db.Close())
-	}
-	if err != nil {
-		t.Fatalf("%s: %v", statement, err)
 	}
 }
 
