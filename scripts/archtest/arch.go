@@ -71,6 +71,7 @@ var extra = []edge{
 var inner = []row{
 	{name: "server i/web/assets"},
 	{name: "server i/store/internal/sqlcgen"},
+	{name: "server i/store/storetest"},
 }
 
 // Everything under scripts/ drives the two halves from outside, through their facades.
@@ -85,7 +86,7 @@ type home struct {
 }
 
 var homes = []home{
-	{"database/sql", []string{"server i/store", "server i/store/internal/sqlcgen"}, "one SQL text, one place that decides about transactions"},
+	{"database/sql", []string{"server i/store", "server i/store/internal/sqlcgen", "server i/store/storetest"}, "one SQL text, one place that decides about transactions"},
 	{"os/exec", []string{"agent i/media"}, "subprocesses need limits and a reaper; one place has them"},
 	{"html/template", []string{"server i/web", "server i/mail"}, "whatever people typed is escaped in two places, and nowhere by hand"},
 }
