@@ -16,6 +16,8 @@ import "time"
 //     or stopped must not come any more; if it does, it is ignored.
 //   - Seal, KeepTake, EraseTake, EraseTakes, Forget, Wipe and TakeBack may be
 //     repeated for the same thing and then do nothing new.
+//   - The State is journaled after each step that changes it, before or after
+//     its effects: a start copes with a journal that is one step behind.
 type Effect struct {
 	Do Do `json:"do"`
 	// Seq is not 0 where a completion is expected, which repeats it.
@@ -54,7 +56,7 @@ const (
 // Disk. Done, and synced, before the effects behind them are begun.
 const (
 	CheckSpeech Do = "check-speech" // Hop, Take; answers Speech or NoSpeech
-	KeepTake    Do = "keep-take"    // Hop, Take: it may be sent
+	KeepTake    Do = "keep-take"    // Hop, Take: it may be sent; with Photo: and so may its photo
 	EraseTake   Do = "erase-take"   // Hop, Take, with its photo
 	ErasePhoto  Do = "erase-photo"  // Hop, Take: the photo only
 	EraseTakes  Do = "erase-takes"  // of Hop, all that are not sealed

@@ -88,7 +88,8 @@ const (
 type Facts struct {
 	// Saved is the journaled state, nil where there is none.
 	Saved *State `json:"saved,omitempty"`
-	// Turns on disk, complete and not answered, oldest first.
+	// Turns on disk, complete and without a reply in the outbox or at the server,
+	// oldest first.
 	Turns []Turn `json:"turns,omitempty"`
 	// Takes on disk that were not sealed, in the order they were made.
 	Takes []TakeFile `json:"takes,omitempty"`
@@ -108,7 +109,7 @@ type TakeFile struct {
 	Hop      string        `json:"hop"`
 	N        int           `json:"n"`
 	Photo    bool          `json:"photo,omitempty"`
-	Partial  bool          `json:"partial,omitempty"` // it was cut off, or nobody checked it
+	Partial  bool          `json:"partial,omitempty"` // there was no KeepTake for it
 	Duration time.Duration `json:"duration"`
 	// Age is for how long it has been there; 0 where the clock cannot tell.
 	Age time.Duration `json:"age,omitempty"`

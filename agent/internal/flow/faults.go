@@ -187,7 +187,7 @@ func (m *move) pauseIfDone() {
 	switch m.s.Phase {
 	case Sent:
 		if !m.s.Linger || m.s.Asking {
-			return // the chance to take back comes first, see recallUnused
+			return // the chance to take back comes first
 		}
 		m.finish()
 	case Idle, New, NewQuiet, Heard, Queued:

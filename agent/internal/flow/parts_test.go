@@ -207,6 +207,19 @@ func TestOfferedAnew(t *testing.T) {
 	}
 }
 
+// TestBootAnswered: what lies in the outbox is answered, whatever else is on disk.
+func TestBootAnswered(t *testing.T) {
+	s, _, err := Start(DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ = Step(s, Event{Kind: KindBoot, Boot: &Facts{
+		Turns: []Turn{{Hop: "h1", Epoch: 1}, {Hop: "h2", Epoch: 1}}, Unsent: []Unsent{{Reply: "r", Hop: "h1", Epoch: 1}}}})
+	if s.Turn.Hop != "h2" || len(s.Queue) != 0 || len(s.Unsent) != 1 {
+		t.Errorf("%s with %q in hand and %v waiting", s.Phase, s.Turn.Hop, s.Queue)
+	}
+}
+
 // TestAnotherWaits: one whisper at a time, in the order they came.
 func TestAnotherWaits(t *testing.T) {
 	h := newHand(t)

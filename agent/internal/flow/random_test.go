@@ -25,12 +25,12 @@ func TestA1(t *testing.T) {
 		power      float64 // how often it is cut
 		mode       string
 	}{
-		{"grace", 400, 0, 0, 0, protocol.SendGrace},
-		{"confirm", 300, 0, 0, 0, protocol.SendConfirm},
-		{"answers get lost", 300, 0.1, 0, 0, protocol.SendGrace},
-		{"things fail", 300, 0, 0.15, 0, protocol.SendGrace},
-		{"power cuts", 400, 0, 0, 0.1, protocol.SendGrace},
-		{"all of it", 400, 0.1, 0.15, 0.05, protocol.SendConfirm},
+		{"grace", 250, 0, 0, 0, protocol.SendGrace},
+		{"confirm", 200, 0, 0, 0, protocol.SendConfirm},
+		{"answers get lost", 200, 0.1, 0, 0, protocol.SendGrace},
+		{"things fail", 200, 0, 0.15, 0, protocol.SendGrace},
+		{"power cuts", 250, 0, 0, 0.1, protocol.SendGrace},
+		{"all of it", 250, 0.1, 0.15, 0.05, protocol.SendConfirm},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen := map[Phase]int{}

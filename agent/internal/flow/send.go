@@ -190,7 +190,7 @@ func (m *move) sentSaid() {
 func (m *move) recallUnused() {
 	s := &m.s
 	s.Asking, s.Linger = false, true
-	if len(s.Queue) > 0 || s.Pausing || s.recallFor() == 0 {
+	if len(s.Queue) > 0 || s.recallFor() == 0 {
 		m.finish()
 	}
 }

@@ -1,6 +1,12 @@
 // Package flow is the box's interaction with its citizen as a pure machine:
 // Step(State, Event) gives the next State and the effects to carry out. It
 // knows no clock, disk, network, device or log; time comes in the event.
+//
+// It is the tables of people.md 2.2 and 2.5. Read step.go first (the columns),
+// then the rows: listen.go, record.go, review.go, send.go; what can befall a box
+// in any row is in faults.go and boot.go; buttons.go says what a press does, by
+// the number of buttons. Where the tables are silent the machine chooses what a
+// citizen can leave alone, and a comment says so.
 package flow
 
 // Button is one of up to three buttons. On a one-button box only Main exists.
