@@ -1,0 +1,109 @@
+// Demorun shows a whisper's whole way on this machine: it starts a real server
+// and real simulated boxes, sends a whisper through them, and says what
+// happens. scripts/demo builds it and starts it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes, as illumi's programs have them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// settings is what the demo was asked for.
+type settings struct {
+	once         bool
+	image, audio string
+	boxes        int
+	seed         string
+	out          string
+	me           string
+	speed        int
+	bin          string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	s, err := parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "scripts/demo: %v Type scripts/demo --help.\n", err)
+		return exitUsage
+	}
+	if err := demo(ctx, s, screen{out: stdout, live: isTerminal(stdout)}); err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintln(stderr, "scripts/demo: stopped before the whisper was complete.")
+			return exitInterrupted
+		}
+		fmt.Fprintf(stderr, "\nscripts/demo: %v\n", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("demo", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.BoolVar(&s.once, "once", false, "")
+	f.StringVar(&s.image, "image", "", "")
+	f.StringVar(&s.audio, "audio", "", "")
+	f.IntVar(&s.boxes, "boxes", 3, "")
+	f.StringVar(&s.seed, "seed", "", "")
+	f.StringVar(&s.out, "out", "", "")
+	f.StringVar(&s.me, "me", "", "")
+	f.IntVar(&s.speed, "speed", 0, "")
+	f.StringVar(&s.bin, "bin", "bin", "") // for scripts/demo itself and for tests
+	if err := f.Parse(args); err != nil {
+		return s, fmt.Errorf("%w.", err) //nolint:staticcheck,revive // a sentence for people follows
+	}
+	return s, s.check(f.Args())
+}
+
+// check refuses what makes no sense, before anything is started.
+func (s *settings) check(rest []string) error {
+	if s.speed == 0 {
+		s.speed = 1
+		if s.once {
+			s.speed = 50
+		}
+	}
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("%q is not expected here.", rest[0]) //nolint:staticcheck,revive // as above
+	case s.boxes < 1 || s.boxes > 50:
+		return fmt.Errorf("--boxes %d is not a number from 1 to 50.", s.boxes) //nolint:staticcheck,revive // as above
+	case s.speed < 1 || s.speed > 200:
+		return fmt.Errorf("--speed %d is not a number from 1 to 200.", s.speed) //nolint:staticcheck,revive // as above
+	case s.out != "" && !s.once:
+		return errors.New("--out is for --once; without it the whisper's page has everything.") //nolint:staticcheck,revive // as above
+	case s.me != "" && s.once:
+		return errors.New("--me is for the demo that stays up; leave --once away.") //nolint:staticcheck,revive // as above
+	}
+	if s.me == "" {
+		return nil
+	}
+	for _, name := range names(s.boxes) {
+		if name == s.me {
+			return nil
+		}
+	}
+	return fmt.Errorf("--me %s is none of the boxes %v.", s.me, names(s.boxes)) //nolint:staticcheck,revive // as above
+}

@@ -1,0 +1,170 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Fault is what a Proxy does to a connection that has carried enough.
+type Fault int
+
+// Faults.
+const (
+	FaultNone  Fault = iota
+	FaultCut         // both ends see the connection closed
+	FaultReset       // both ends see it reset, bytes on the way are lost
+	FaultStall       // nothing moves for a while, then it is reset
+)
+
+// Proxy passes TCP on to one address, unchanged, and ends connections by its
+// plan: a bad line between a box and its server.
+type Proxy struct {
+	// Every is after how many bytes from the client a connection is ended.
+	Every int64
+	// Faults are taken in turn.
+	Faults []Fault
+	// Stall is how long FaultStall lasts.
+	Stall time.Duration
+
+	target string
+	l      net.Listener
+	up     atomic.Int64
+	down   atomic.Int64
+	ended  atomic.Int64
+	ctx    context.Context
+	stop   context.CancelFunc
+	all    sync.WaitGroup
+}
+
+// NewProxy listens on loopback for connections to target; Serve starts it.
+func NewProxy(target string) (*Proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the proxy: %w", err)
+	}
+	p := &Proxy{target: target, l: l}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// URL is the proxy's address for clients.
+func (p *Proxy) URL() string { return "http://" + p.l.Addr().String() }
+
+// Up is how many bytes clients have sent so far, headers included.
+func (p *Proxy) Up() int64 { return p.up.Load() }
+
+// Down is how many bytes clients have been sent so far.
+func (p *Proxy) Down() int64 { return p.down.Load() }
+
+// Ended is how many connections met a fault.
+func (p *Proxy) Ended() int64 { return p.ended.Load() }
+
+// Serve passes connections on until Close.
+func (p *Proxy) Serve() {
+	p.all.Go(func() {
+		for n := 0; ; n++ {
+			client, err := p.l.Accept()
+			if err != nil {
+				return // closed
+			}
+			fault := FaultNone
+			if len(p.Faults) > 0 {
+				fault = p.Faults[n%len(p.Faults)]
+			}
+			p.all.Go(func() { p.pass(client, fault) })
+		}
+	})
+}
+
+// Close ends all connections and waits.
+func (p *Proxy) Close() error {
+	p.stop()
+	err := p.l.Close()
+	p.all.Wait()
+	return err
+}
+
+var errFault = errors.New("the line failed")
+
+// pass carries one connection until either end, a fault or Close.
+func (p *Proxy) pass(client net.Conn, fault Fault) {
+	defer client.Close()
+	server, err := (&net.Dialer{}).DialContext(p.ctx, "tcp", p.target)
+	if err != nil {
+		reset(client) // the server is down: as it would be without us
+		return
+	}
+	defer server.Close()
+	stop := context.AfterFunc(p.ctx, func() { reset(client); reset(server) })
+	defer stop()
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		_, _ = io.Copy(counting{client, &p.down}, server) // either end may leave
+		closeWrite(client)
+	}()
+	err = p.forward(server, client, fault)
+	if errors.Is(err, errFault) {
+		p.ended.Add(1)
+		switch fault {
+		case FaultStall:
+			select {
+			case <-time.After(p.Stall):
+			case <-p.ctx.Done():
+			}
+			reset(client)
+			reset(server)
+		case FaultReset:
+			reset(client)
+			reset(server)
+		default:
+			_ = client.Close() // the fault itself
+			_ = server.Close()
+		}
+	}
+	closeWrite(server)
+	<-back
+}
+
+// forward copies from the client until the fault's byte.
+func (p *Proxy) forward(server, client net.Conn, fault Fault) error {
+	to := counting{server, &p.up}
+	if fault == FaultNone || p.Every <= 0 {
+		_, err := io.Copy(to, client)
+		return err
+	}
+	if n, err := io.CopyN(to, client, p.Every); err != nil || n < p.Every {
+		return err
+	}
+	return errFault
+}
+
+type counting struct {
+	io.Writer
+	n *atomic.Int64
+}
+
+func (c counting) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func reset(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // a connection that is gone needs no reset
+	}
+	_ = c.Close() // the fault itself
+}
+
+func closeWrite(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.CloseWrite() // the other end may have left
+	}
+}
