@@ -46,10 +46,11 @@ type shutter struct {
 
 func (shutter) Close() error { return nil }
 
-// photograph opens a camera under the red light, takes one picture, and writes
-// it as an upright JPEG of at most 1600 pixels a side that holds nothing but
-// the picture. The file is synced and stays the caller's to close.
-func photograph(ctx context.Context, live *Live, to *os.File, take func(context.Context) (image.Image, error)) (Photo, error) {
+// photograph opens a camera under the red light, takes one picture once shoot
+// is closed (nil: at once), and writes it as an upright JPEG of at most 1600
+// pixels a side that holds nothing but the picture. The file is synced and
+// stays the caller's to close.
+func photograph(ctx context.Context, live *Live, to *os.File, shoot <-chan struct{}, take func(context.Context) (image.Image, error)) (Photo, error) {
 	if err := ctx.Err(); err != nil {
 		return Photo{}, err
 	}
@@ -59,6 +60,20 @@ func photograph(ctx context.Context, live *Live, to *os.File, take func(context.
 	}
 	img, err := func() (image.Image, error) {
 		defer func() { _ = h.Close() }() // a shutter's Close has nothing to fail at
+		if shoot != nil {
+			select {
+			case <-shoot:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		if shoot != nil {
+			select {
+			case <-shoot:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
 		return h.device.take(ctx)
 	}()
 	if err != nil {
@@ -212,10 +227,11 @@ type StillCamera struct {
 	Live *Live
 }
 
-// Photograph writes the photo into the file to. A file that is no picture is a
+// Photograph writes the photo into the file to once shoot is closed (nil: at
+// once), and not at all when ctx ends before. A file that is no picture is a
 // Fault with CodeCamera.
-func (c *StillCamera) Photograph(ctx context.Context, to *os.File) (Photo, error) {
-	return photograph(ctx, c.Live, to, func(context.Context) (image.Image, error) {
+func (c *StillCamera) Photograph(ctx context.Context, to *os.File, shoot <-chan struct{}) (Photo, error) {
+	return photograph(ctx, c.Live, to, shoot, func(context.Context) (image.Image, error) {
 		f, err := os.Open(c.Path)
 		if err != nil {
 			return nil, noPicture("The picture file cannot be opened.", err)

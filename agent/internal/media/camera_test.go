@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,7 +64,7 @@ func TestStillCamera_UprightSmallAndBare(t *testing.T) {
 		}
 		cam := &StillCamera{Path: write(t, "fotó é.jpg", turned(t, corner(side, side/2), o)), Live: dark()}
 		to := tempFile(t, "p.jpg")
-		p, err := cam.Photograph(t.Context(), to)
+		p, err := cam.Photograph(t.Context(), to, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +100,7 @@ func TestStillCamera_RefusesInWords(t *testing.T) {
 	binary.BigEndian.PutUint32(huge[20:], 40000)
 	for name, b := range map[string][]byte{"empty": nil, "text": []byte("hello"), "cut": p.Bytes()[:50], "40000×40000": huge,
 		"svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), "gif": []byte("GIF89a\xff\x7f\xff\x7f\x00\x00\x00")} {
-		_, err := (&StillCamera{Path: write(t, "p", b), Live: dark()}).Photograph(t.Context(), tempFile(t, "o"))
+		_, err := (&StillCamera{Path: write(t, "p", b), Live: dark()}).Photograph(t.Context(), tempFile(t, "o"), nil)
 		var f *Fault
 		if !errors.As(err, &f) || f.Code != CodeCamera || f.Next == "" {
 			t.Errorf("%s: %v", name, err)
@@ -117,7 +118,7 @@ func TestPhoto_CoveredLens(t *testing.T) {
 		if err := png.Encode(&b, m); err != nil {
 			t.Fatal(err)
 		}
-		p, err := (&StillCamera{Path: write(t, "p.png", b.Bytes()), Live: dark()}).Photograph(t.Context(), tempFile(t, "o"))
+		p, err := (&StillCamera{Path: write(t, "p.png", b.Bytes()), Live: dark()}).Photograph(t.Context(), tempFile(t, "o"), nil)
 		if err != nil || p.Dark != want {
 			t.Errorf("grey %d: %+v, %v", level, p, err)
 		}
@@ -127,7 +128,7 @@ func TestPhoto_CoveredLens(t *testing.T) {
 func TestDraw_SameForSameDifferentForOther(t *testing.T) {
 	shot := func(name string, pos int) []byte {
 		to := tempFile(t, "p.jpg")
-		p, err := (&DrawnCamera{Name: name, Position: func() int { return pos }, Live: dark()}).Photograph(t.Context(), to)
+		p, err := (&DrawnCamera{Name: name, Position: func() int { return pos }, Live: dark()}).Photograph(t.Context(), to, nil)
 		if err != nil || p.Dark || p.Width != 1200 || p.Height != 900 {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -155,7 +156,7 @@ func TestPushedCamera_PageOrDrawing(t *testing.T) {
 		if err := cam.Push(bytes.NewReader(pic)); !errors.Is(err, ErrNotListening) {
 			t.Errorf("push into a closed camera: %v", err)
 		}
-		if p, err := cam.Photograph(t.Context(), tempFile(t, "o")); err != nil || p.Width != 1200 {
+		if p, err := cam.Photograph(t.Context(), tempFile(t, "o"), nil); err != nil || p.Width != 1200 {
 			t.Errorf("without a page: %+v, %v", p, err)
 		}
 		cam.Use(true)
@@ -170,7 +171,7 @@ func TestPushedCamera_PageOrDrawing(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		p, err := cam.Photograph(t.Context(), tempFile(t, "o"))
+		p, err := cam.Photograph(t.Context(), tempFile(t, "o"), nil)
 		if err != nil || p.Width != 200 || p.Height != 400 {
 			t.Errorf("%+v, %v", p, err)
 		}
@@ -179,8 +180,46 @@ func TestPushedCamera_PageOrDrawing(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
-		if _, err := cam.Photograph(ctx, tempFile(t, "o")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := cam.Photograph(ctx, tempFile(t, "o"), nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("nobody sent a picture: %v", err)
+		}
+	})
+}
+
+// The countdown is spoken under the red light; the picture is taken at its end.
+func TestPhotograph_WaitsForItsMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lamp{}
+		live := NewLive(Pace{Speed: 1}, l.set)
+		shoot := make(chan struct{})
+		took := make(chan struct{})
+		done := make(chan error, 1)
+		to := tempFile(t, "o")
+		go func() {
+			_, err := photograph(t.Context(), live, to, shoot, func(context.Context) (image.Image, error) {
+				close(took)
+				return image.NewRGBA(image.Rect(0, 0, 4, 4)), nil
+			})
+			done <- err
+		}()
+		synctest.Wait()
+		select {
+		case <-took:
+			t.Fatal("the picture was taken before its moment")
+		default:
+		}
+		if !slices.Equal(l.log, []string{"on"}) {
+			t.Errorf("while the countdown runs the light went %v", l.log)
+		}
+		close(shoot)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := (&DrawnCamera{Name: "a", Live: live}).Photograph(ctx, to, make(chan struct{})); !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancelled photo: %v", err)
 		}
 	})
 }

@@ -28,9 +28,9 @@ type DrawnCamera struct {
 	Live     *Live
 }
 
-// Photograph writes the drawing into the file to.
-func (c *DrawnCamera) Photograph(ctx context.Context, to *os.File) (Photo, error) {
-	return photograph(ctx, c.Live, to, c.take)
+// Photograph writes the drawing into the file to once shoot is closed; nil: at once.
+func (c *DrawnCamera) Photograph(ctx context.Context, to *os.File, shoot <-chan struct{}) (Photo, error) {
+	return photograph(ctx, c.Live, to, shoot, c.take)
 }
 
 func (c *DrawnCamera) take(context.Context) (image.Image, error) {
@@ -151,10 +151,11 @@ func (c *PushedCamera) Use(on bool) {
 	c.use = on
 }
 
-// Photograph waits for a picture for at most as long as ctx allows, and
+// Photograph asks for a picture once shoot is closed (nil: at once), waits for
+// it for at most as long as ctx allows, and
 // writes it into the file to.
-func (c *PushedCamera) Photograph(ctx context.Context, to *os.File) (Photo, error) {
-	return photograph(ctx, c.Live, to, func(ctx context.Context) (image.Image, error) {
+func (c *PushedCamera) Photograph(ctx context.Context, to *os.File, shoot <-chan struct{}) (Photo, error) {
+	return photograph(ctx, c.Live, to, shoot, func(ctx context.Context) (image.Image, error) {
 		pictures := make(chan image.Image, 1)
 		c.mu.Lock()
 		if !c.use && c.Otherwise != nil {

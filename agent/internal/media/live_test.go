@@ -133,7 +133,7 @@ func TestLive_EveryDevice(t *testing.T) {
 		}
 	}
 	cams := map[string]interface {
-		Photograph(context.Context, *os.File) (Photo, error)
+		Photograph(context.Context, *os.File, <-chan struct{}) (Photo, error)
 	}{
 		"drawn":      &DrawnCamera{Name: "x", Live: live},
 		"no file":    &StillCamera{Path: "/nowhere", Live: live},
@@ -143,7 +143,7 @@ func TestLive_EveryDevice(t *testing.T) {
 	for name, c := range cams {
 		l.log = nil
 		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
-		_, err := c.Photograph(short, tempFile(t, "p.jpg"))
+		_, err := c.Photograph(short, tempFile(t, "p.jpg"), nil)
 		cancel()
 		if name != "drawn" && err == nil {
 			t.Errorf("%s: took a photo", name)
@@ -155,7 +155,7 @@ func TestLive_EveryDevice(t *testing.T) {
 	l.log = nil
 	func() {
 		defer func() { _ = recover() }() // the driver's panic
-		_, err := photograph(ctx, live, tempFile(t, "p.jpg"), func(context.Context) (image.Image, error) { panic("driver") })
+		_, err := photograph(ctx, live, tempFile(t, "p.jpg"), nil, func(context.Context) (image.Image, error) { panic("driver") })
 		t.Errorf("no panic but %v", err)
 	}()
 	if !slices.Equal(l.log, []string{"on", "off"}) {
