@@ -5,11 +5,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -51,6 +53,8 @@ type API struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Base     context.Context // ends at shutdown; hijacked connections outlive their request
+	// HelloWait bounds the wait for a hello; zero means the constant.
+	HelloWait time.Duration
 }
 
 // Register adds the routes.
@@ -83,7 +87,8 @@ func (a *API) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if board := r.Header.Get(protocol.HeaderBoard); board != d.BoardSerial {
+		// Headers travel without the blanks around them.
+		if board := r.Header.Get(protocol.HeaderBoard); board != strings.TrimSpace(d.BoardSerial) {
 			if err := a.Relay.OtherBoard(r.Context(), d.ID); err != nil {
 				return err
 			}
@@ -172,8 +177,13 @@ func (a *API) takeBack(c echo.Context) error {
 	return c.JSON(http.StatusOK, receipt)
 }
 
+// readBody reads a request's one JSON value. How long a body may be and take is
+// bounded for all routes in one place, by the app.
 func readBody(c echo.Context, v any) error {
-	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, protocol.MaxBodyBytes))
+	data, err := io.ReadAll(c.Request().Body)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
 	if err == nil {
 		err = protocol.Decode(data, v)
 	}

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -106,8 +106,18 @@ func (p *Presence) flush(ctx context.Context) {
 	if err := p.rec.SeenMany(ctx, round); err != nil {
 		p.log.Warn("presence could not be written", "boxes", len(round), "error", err)
 		p.mu.Lock()
-		maps.Copy(round, p.seen)
+		for device, newer := range p.seen {
+			round[device] = merge(round[device], newer)
+		}
 		p.seen = round
 		p.mu.Unlock()
 	}
+}
+
+// merge adds what was heard later; what it does not speak of stays.
+func merge(older, newer model.Sighting) model.Sighting {
+	newer.Connected = newer.Connected || older.Connected
+	newer.Hello = cmp.Or(newer.Hello, older.Hello)
+	newer.Status = cmp.Or(newer.Status, older.Status)
+	return newer
 }

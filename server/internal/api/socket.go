@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,68 +18,138 @@ import (
 	"illumi/server/internal/model"
 )
 
-// helloWait is how long a box may take to introduce itself.
-const helloWait = 10 * time.Second
+// HelloWait is how long a box may take to introduce itself.
+const HelloWait = 10 * time.Second
+
+// recheckEvery is how often a live connection's right is looked up again:
+// another server, or the command line, may have revoked the box.
+const recheckEvery = time.Minute
 
 // Boxes send little and rarely, so small buffers and a shared write pool keep
 // an idle connection cheap.
 var upgrader = websocket.Upgrader{
-	HandshakeTimeout: helloWait,
+	HandshakeTimeout: HelloWait,
 	ReadBufferSize:   512,
 	WriteBufferSize:  2048,
 	WriteBufferPool:  &sync.Pool{},
 	Subprotocols:     []string{protocol.Subprotocol},
-	Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		http.Error(w, reason.Error(), status)
-	},
+	Error:            func(http.ResponseWriter, *http.Request, int, error) {}, // the one renderer answers
 }
 
-// socket upgrades, reads the hello, answers with the welcome and hands the
-// connection to the hub. After the upgrade it returns nil: the response is gone.
+// socket upgrades, reads the hello and hands the connection to the hub. After
+// the upgrade it returns nil: the response is gone.
 func (a *API) socket(c echo.Context) error {
 	d := device(c)
-	ws, err := upgrader.Upgrade(c.Response(), c.Request(), nil)
-	if err != nil {
-		return nil //nolint:nilerr // the upgrader has answered
+	if !slices.Contains(websocket.Subprotocols(c.Request()), protocol.Subprotocol) {
+		return model.Refuse(protocol.CodeVersion, "This address speaks "+protocol.Subprotocol+" over a websocket.", "Update the box, or the server.")
 	}
-	hello, first, err := a.greet(ws, d)
-	if err != nil {
-		a.Log.Debug("a box could not be greeted", "device", d.ID, "error", err)
-		if err := hub.CloseWith(ws, err); err != nil {
-			a.Log.Debug("a box went before its goodbye", "device", d.ID, "error", err)
+	ws, err := upgrader.Upgrade(c.Response(), c.Request(), nil)
+	if _, ok := errors.AsType[websocket.HandshakeError](err); ok {
+		return &model.Error{
+			Code: protocol.CodeInvalid, Sentence: "This request cannot become a websocket.",
+			Next: "Look whether a proxy between box and server lets websockets through.", Wrapped: err,
 		}
+	}
+	if err != nil {
+		a.Log.Debug("a box went while it connected", "device", d.ID, "error", err)
 		return nil
 	}
-	a.Presence.Connected(d.ID, hello)
-	defer a.Presence.Disconnected(d.ID)
-	err = a.Hub.Serve(a.Base, ws, d.ID, first, func(ctx context.Context, m protocol.Message) ([]byte, error) {
-		return a.message(ctx, d.ID, m)
-	})
-	a.Log.Debug("a box's connection ended", "device", d.ID, "reason", fmt.Sprint(err))
+	hello, err := a.firstWord(ws)
+	if err != nil {
+		a.Log.Debug("a box could not be greeted", "device", d.ID, "error", err)
+		hub.CloseWith(ws, err)
+		return nil
+	}
+	s := &session{api: a, device: d, authorization: c.Request().Header.Get("Authorization")}
+	err = a.Hub.Serve(a.Base, ws, d.ID, hello, s.message)
+	a.Presence.Disconnected(d.ID)
+	a.Log.Debug("a box went offline", "device", d.ID, "reason", fmt.Sprint(err))
 	return nil
 }
 
-func (a *API) greet(ws *websocket.Conn, d model.Device) (protocol.Hello, []byte, error) {
-	var hello protocol.Hello
+// firstWord reads the one message that every connection begins with.
+func (a *API) firstWord(ws *websocket.Conn) (protocol.Message, error) {
+	stop := context.AfterFunc(a.Base, func() {
+		_ = ws.NetConn().SetReadDeadline(time.Now()) // gone already: fine
+	})
+	defer stop()
 	ws.SetReadLimit(protocol.MaxMessageBytes)
-	if err := ws.SetReadDeadline(time.Now().Add(helloWait)); err != nil {
-		return hello, nil, fmt.Errorf("api: %w", err)
+	if err := ws.SetReadDeadline(time.Now().Add(cmp.Or(a.HelloWait, HelloWait))); err != nil {
+		return protocol.Message{}, fmt.Errorf("api: %w", err)
 	}
 	m, err := hub.ReadMessage(ws)
-	if err != nil {
-		return hello, nil, err
+	if err == nil && m.Type != protocol.TypeHello {
+		err = hub.Refuse(protocol.CodeInvalid)
 	}
-	if m.Type != protocol.TypeHello || protocol.Decode(m.Body, &hello) != nil || hello.Check() != nil {
-		return hello, nil, hub.Refuse(protocol.CodeInvalid)
+	return m, err
+}
+
+// session is what one connection remembers.
+type session struct {
+	api           *API
+	device        model.Device
+	authorization string
+	checked       time.Time
+}
+
+// message answers one message of a box. Progress is acknowledged only after
+// its commit; a refusal is acknowledged with its code, so that the box stops
+// repeating it; anything else closes the connection and is repeated.
+func (s *session) message(ctx context.Context, m protocol.Message) ([]byte, error) {
+	if err := s.allowed(ctx); err != nil {
+		return nil, err
+	}
+	s.api.Presence.Heard(s.device.ID)
+	switch m.Type {
+	case protocol.TypeHello:
+		return s.hello(m)
+	case protocol.TypePing:
+		return protocol.Encode(protocol.TypePong, m.ID, nil)
+	case protocol.TypeDelivered, protocol.TypeHeard, protocol.TypeRecording, protocol.TypeSaved:
+		return s.progress(ctx, m)
+	case protocol.TypeStatus:
+		var st protocol.Status
+		if err := protocol.Decode(m.Body, &st); err != nil || st.Check() != nil {
+			return ack(m.ID, protocol.CodeInvalid)
+		}
+		s.api.Presence.Status(s.device.ID, st)
+		return ack(m.ID, "")
+	}
+	return nil, nil // a pong, or a type of a later version
+}
+
+// allowed looks now and then whether the box still has its right. A database
+// that does not answer takes it from nobody.
+func (s *session) allowed(ctx context.Context) error {
+	now := s.api.Now()
+	if now.Sub(s.checked) < recheckEvery {
+		return nil
+	}
+	_, err := s.api.Devices.AuthenticateDevice(ctx, s.authorization)
+	if refusal, ok := model.AsError(err); ok {
+		return hub.Refuse(refusal.Code)
+	}
+	if err == nil {
+		s.checked = now
+	}
+	return nil
+}
+
+func (s *session) hello(m protocol.Message) ([]byte, error) {
+	var hello protocol.Hello
+	if protocol.Decode(m.Body, &hello) != nil || hello.Check() != nil {
+		return nil, hub.Refuse(protocol.CodeInvalid)
 	}
 	if hello.Version > protocol.Version {
-		return hello, nil, hub.Refuse(protocol.CodeVersion)
+		return nil, hub.Refuse(protocol.CodeVersion)
 	}
-	first, err := protocol.Encode(protocol.TypeWelcome, m.ID, protocol.Welcome{
+	a := s.api
+	a.Presence.Connected(s.device.ID, hello)
+	a.Log.Debug("a box is online", "device", s.device.ID, "agent", hello.Agent)
+	return protocol.Encode(protocol.TypeWelcome, m.ID, protocol.Welcome{
 		Version: protocol.Version, ServerTime: a.Now().UTC(), Server: a.Server, ServerID: a.ServerID,
-		Device: d.ID, Name: d.Name, Settings: DefaultSettings(),
+		Device: s.device.ID, Name: s.device.Name, Settings: DefaultSettings(),
 	})
-	return hello, first, err
 }
 
 // DefaultSettings are a box's settings until its page can change them.
@@ -88,35 +160,21 @@ func DefaultSettings() protocol.Settings {
 	}
 }
 
-// message answers one message of a box. Progress is acknowledged only after
-// its commit; a refusal is acknowledged with its code, so that the box stops
-// repeating it; anything else closes the connection and is repeated.
-func (a *API) message(ctx context.Context, device string, m protocol.Message) ([]byte, error) {
-	a.Presence.Heard(device)
-	switch m.Type {
-	case protocol.TypeDelivered, protocol.TypeHeard, protocol.TypeRecording, protocol.TypeSaved:
-		var p protocol.Progress
-		if err := protocol.Decode(m.Body, &p); err != nil {
-			return ack(m.ID, protocol.CodeInvalid)
-		}
-		err := a.Relay.Progress(ctx, device, m.Type, p)
-		if refusal, ok := model.AsError(err); ok {
-			return ack(m.ID, refusal.Code)
-		}
-		if err != nil {
-			a.Log.Error("a box's progress could not be stored", "device", device, "type", string(m.Type), "error", err)
-			return nil, errors.New("api: progress not stored")
-		}
-		return ack(m.ID, "")
-	case protocol.TypeStatus:
-		var s protocol.Status
-		if err := protocol.Decode(m.Body, &s); err != nil || s.Check() != nil {
-			return ack(m.ID, protocol.CodeInvalid)
-		}
-		a.Presence.Status(device, s)
-		return ack(m.ID, "")
+func (s *session) progress(ctx context.Context, m protocol.Message) ([]byte, error) {
+	var p protocol.Progress
+	if err := protocol.Decode(m.Body, &p); err != nil {
+		return ack(m.ID, protocol.CodeInvalid)
 	}
-	return nil, nil // a type of a later version
+	err := s.api.Relay.Progress(ctx, s.device.ID, m.Type, p)
+	if refusal, ok := model.AsError(err); ok {
+		return ack(m.ID, refusal.Code)
+	}
+	if err != nil {
+		// Logged here: behind an upgrade there is no renderer.
+		s.api.Log.Error("a box's progress could not be stored", "device", s.device.ID, "type", string(m.Type), "error", err)
+		return nil, errors.New("api: progress not stored")
+	}
+	return ack(m.ID, "")
 }
 
 func ack(id string, code protocol.Code) ([]byte, error) {

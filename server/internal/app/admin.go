@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
+	"illumi/protocol"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 )
@@ -48,16 +51,18 @@ func (a *App) Boxes(ctx context.Context) ([]model.Device, error) {
 	return a.relay.Boxes(ctx, "", "", allRows)
 }
 
-// RevokeBox revokes a device by its name.
+// RevokeBox revokes a device by its name, in any case of its letters.
 func (a *App) RevokeBox(ctx context.Context, name string) (model.Device, error) {
-	boxes, err := a.Boxes(ctx)
+	var d model.Device
+	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
+		d, err = tx.DeviceByName(ctx, name)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return d, model.Refuse(protocol.CodeNotFound, fmt.Sprintf("There is no box called %q.", name), "See the list: illumi-server device list.")
+	}
 	if err != nil {
-		return model.Device{}, err
+		return d, err
 	}
-	for _, d := range boxes {
-		if d.Name == name {
-			return d, a.relay.RevokeBox(ctx, operator, d.ID)
-		}
-	}
-	return model.Device{}, model.NotFound("box")
+	return d, a.relay.RevokeBox(ctx, operator, d.ID)
 }

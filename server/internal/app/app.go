@@ -11,11 +11,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -55,8 +58,12 @@ func Defaults() Config {
 	return Config{Listen: "127.0.0.1:8080", Data: "illumi-data", Mail: "log", Name: "illumi"}
 }
 
-// Shutdown's time for requests and boxes to come to an end.
-const graceTime = 10 * time.Second
+// graceTime is what requests and boxes have to come to an end, readyTime what
+// the database has to show that it answers.
+const (
+	graceTime = 10 * time.Second
+	readyTime = 2 * time.Second
+)
 
 // App is a server's parts. New opens what commands need as well; Prepare adds
 // what only the one serving process may have.
@@ -72,6 +79,9 @@ type App struct {
 	relay    *relay.Service
 	uploads  *upload.Service
 	presence *api.Presence
+
+	uploadsOnce sync.Once
+
 	mails    *mail.Worker
 	mailWake chan struct{}
 	echo     *echo.Echo
@@ -81,12 +91,12 @@ type App struct {
 
 // New opens the database and the media directory. Close the App in the end.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, hub: hub.New(log), bus: bus.New(), mailWake: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, hub: hub.New(hub.Options{Log: log}), bus: bus.New(), mailWake: make(chan struct{}, 1)}
 	if a.public, err = publicURL(cfg); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+		return nil, fmt.Errorf("the data directory cannot be made; choose another with --data: %w", err)
 	}
 	key, err := auth.LoadKey(cfg.Data)
 	if err != nil {
@@ -97,7 +107,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		dsn = "sqlite:" + filepath.Join(cfg.Data, "illumi.db")
 	}
 	if a.store, err = store.Open(ctx, store.Options{DSN: dsn, Logger: log}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the database cannot be used: %w", err)
 	}
 	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "media")); err != nil {
 		return nil, errors.Join(err, a.store.Close())
@@ -151,14 +161,9 @@ func (a *App) routes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.Use(recoverer(a.log), headers, crossOrigin)
+	e.Use(recoverer, headers(a.public.Scheme == "https"), bounds, crossOrigin)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	e.GET("/readyz", func(c echo.Context) error {
-		if err := a.store.Ping(c.Request().Context()); err != nil {
-			return fmt.Errorf("app: not ready: %w", err)
-		}
-		return c.String(http.StatusOK, "ok\n")
-	})
+	e.GET("/readyz", a.ready)
 	fromBoxes, err := a.uploads.Handler(protocol.PathUploads, deviceOwner)
 	if err != nil {
 		return err
@@ -168,38 +173,78 @@ func (a *App) routes(ctx context.Context) error {
 		return err
 	}
 	(&api.API{
-		Relay: a.relay, Hub: a.hub, Devices: a.auth, Media: a.blobs, Presence: a.presence, Uploads: fromBoxes,
+		Relay: a.relay, Hub: a.hub, Devices: a.auth, Media: a.blobs, Presence: a.presence, Uploads: uploads{fromBoxes},
 		Server: a.cfg.Name, ServerID: serverID, Now: time.Now, Log: a.log, Base: a.base,
 	}).Register(e)
-	pages.Register(e, fromPages)
+	pages.Register(e, uploads{fromPages})
 	return nil
 }
 
 // Handler answers requests; for tests that bring their own listener.
 func (a *App) Handler() http.Handler { return a.echo }
 
+// ready says whether requests can be served: the database answers.
+func (a *App) ready(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTime)
+	defer cancel()
+	if err := a.store.Ping(ctx); err != nil {
+		a.log.Warn("the database does not answer", "error", err)
+		return c.String(http.StatusServiceUnavailable, "the database does not answer\n")
+	}
+	return c.String(http.StatusOK, "ok\n")
+}
+
 // Close gives everything free; Serve must have returned.
 func (a *App) Close() error {
 	a.stop()
-	var err error
-	if a.uploads != nil {
-		grace, cancel := context.WithTimeout(context.Background(), graceTime)
-		defer cancel()
-		err = a.uploads.Close(grace)
-	}
-	return errors.Join(err, a.store.Close())
+	grace, cancel := context.WithTimeout(context.Background(), graceTime)
+	defer cancel()
+	return errors.Join(a.closeUploads(grace), a.store.Close())
 }
 
-// Listen opens the configured address.
+func (a *App) closeUploads(ctx context.Context) error {
+	var err error
+	a.uploadsOnce.Do(func() {
+		if a.uploads != nil {
+			err = a.uploads.Close(ctx)
+		}
+	})
+	return err
+}
+
+// Listen opens the configured address, with the certificate if there is one.
+// Where no public URL is configured it is the address that was opened, so that
+// port 0 works: listen before Prepare.
 func (a *App) Listen() (net.Listener, error) {
+	var certificates []tls.Certificate
+	if a.cfg.TLSCert != "" {
+		c, err := tls.LoadX509KeyPair(a.cfg.TLSCert, a.cfg.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate %s and its key %s cannot be used: %w", a.cfg.TLSCert, a.cfg.TLSKey, err)
+		}
+		certificates = []tls.Certificate{c}
+	}
 	l, err := net.Listen("tcp", a.cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be listened on; is another server running there?: %w", a.cfg.Listen, err)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use; is another server running there? Choose another address with --listen", a.cfg.Listen)
+	case err != nil:
+		return nil, fmt.Errorf("%s cannot be listened on; choose another address with --listen: %w", a.cfg.Listen, err)
+	}
+	if a.cfg.PublicURL == "" {
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("app: read the address: %w", err), l.Close())
+		}
+		a.public.Host = net.JoinHostPort(a.public.Hostname(), port)
+	}
+	if certificates != nil {
+		l = tls.NewListener(l, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12})
 	}
 	return l, nil
 }
 
-// Serve answers on l and works until ctx ends, then stops in order.
+// Serve answers on l and works until ctx ends, then stops in order. It owns l.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler:           a.echo,
@@ -208,44 +253,48 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	if a.cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(a.cfg.TLSCert, a.cfg.TLSKey)
-		if err != nil {
-			return fmt.Errorf("the certificate cannot be read: %w", err)
-		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
-	}
-	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	work, workCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	workCtx, stopWork := context.WithCancel(workCtx)
 	defer stopWork()
-	var work errgroup.Group
 	work.Go(func() error { return a.relay.Work(workCtx) })
 	work.Go(func() error { return a.presence.Run(workCtx) })
 	work.Go(func() error { return a.mails.Run(workCtx) })
 	work.Go(func() error { return a.sweep(workCtx) })
+	a.log.Info("serving", "version", protocol.Build, "listen", l.Addr().String(), "public_url", a.PublicURL(),
+		"data", a.cfg.Data, "database", a.store.Where())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	var err error
 	select {
-	case err = <-served:
+	case err = <-served: // the listener broke
+		a.shutdown(srv)
 	case <-ctx.Done():
-		err = a.shutdown(srv)
+		a.shutdown(srv)
+		<-served
+	case <-workCtx.Done(): // a worker gave up; work.Wait says why
+		a.shutdown(srv)
 		<-served
 	}
 	stopWork()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	return errors.Join(err, work.Wait())
+	err = errors.Join(err, work.Wait())
+	a.log.Info("stopped")
+	return err
 }
 
-func (a *App) shutdown(srv *http.Server) error {
+// shutdown ends what goes on, within graceTime. What is cut off then loses
+// nothing: boxes and browsers ask again.
+func (a *App) shutdown(srv *http.Server) {
 	grace, cancel := context.WithTimeout(context.Background(), graceTime)
 	defer cancel()
-	a.log.Info("stopping")
-	told := a.hub.Shutdown(grace) // 1001 to every box, their messages drained
-	a.stop()                      // ends live pages and what waits on Base
-	kept := a.uploads.Close(grace)
-	return errors.Join(told, kept, srv.Shutdown(grace))
+	a.log.Info("stopping", "boxes", a.hub.Count())
+	answered := make(chan error, 1)
+	go func() { answered <- srv.Shutdown(grace) }() // no new connections from here on
+	told := a.hub.Shutdown(grace)                   // 1001 to every box, their messages drained
+	a.stop()                                        // ends live pages and what waits on base
+	kept := a.closeUploads(grace)
+	if err := errors.Join(told, kept, <-answered); err != nil {
+		a.log.Warn("what was still going on is cut off", "error", err, "closed", srv.Close())
+	}
 }
 
 // SetupAddress is where the first administrator is made; empty where there is one.
@@ -257,17 +306,26 @@ func (a *App) SetupAddress(ctx context.Context) (string, error) {
 // PublicURL is how the server is reached.
 func (a *App) PublicURL() string { return a.public.String() }
 
+// publicURL is the configured address, or one that works on this machine.
 func publicURL(cfg Config) (*url.URL, error) {
 	raw := cfg.PublicURL
 	if raw == "" {
-		scheme := "http"
-		if cfg.TLSCert != "" {
-			scheme = "https"
+		host, port, err := net.SplitHostPort(cfg.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("the address to listen on, %q, is not like 127.0.0.1:8080", cfg.Listen)
 		}
-		raw = scheme + "://" + cfg.Listen
+		if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+			host = "localhost"
+		}
+		u := &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+		if cfg.TLSCert != "" {
+			u.Scheme = "https"
+		}
+		return u, nil
 	}
-	u, err := url.Parse(strings.TrimRight(raw, "/"))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+	u, err := url.Parse(strings.TrimSuffix(raw, "/"))
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" ||
+		u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, fmt.Errorf("the public URL %q is not an address like https://illumi.example.org", raw)
 	}
 	return u, nil
@@ -279,7 +337,7 @@ func ipExtractor(trusted []string) (echo.IPExtractor, error) {
 	}
 	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, t := range trusted {
-		_, network, err := net.ParseCIDR(t)
+		_, network, err := net.ParseCIDR(strings.TrimSpace(t))
 		if err != nil {
 			return nil, fmt.Errorf("the trusted proxy %q is not a network like 10.0.0.0/8: %w", t, err)
 		}

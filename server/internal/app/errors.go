@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,7 +14,8 @@ import (
 	"illumi/server/internal/model"
 )
 
-// status maps each code to its HTTP status; a test walks over all codes.
+// status maps each code to its HTTP status; a test walks over all codes, and
+// over the table in docs/protocol.md.
 var status = map[protocol.Code]int{
 	protocol.CodeInvalid:        http.StatusUnprocessableEntity,
 	protocol.CodeNotFound:       http.StatusNotFound,
@@ -45,46 +48,79 @@ type Pages interface {
 	RenderError(c echo.Context, status int, e *model.Error) error
 }
 
+// statusError gives an error another status than its code's. Tus clients act
+// on statuses that tus defines, so uploads bring their own.
+type statusError struct {
+	status int
+	error
+}
+
+func (e statusError) Unwrap() error { return e.error }
+
+// panicError is what a handler's panic becomes.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
 // renderer is the one place that turns an error into an answer. A refusal is
 // shown as it is; everything else is "internal": logged once, never shown.
 func renderer(pages Pages, log *slog.Logger) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
+		r := c.Request()
+		refusal, code := refusalOf(err)
+		facts := []any{"method", r.Method, "route", c.Path()}
+		switch {
+		case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+			log.Debug("the client went away", facts...)
+			return
+		case refusal.Code == protocol.CodeInternal:
+			if p, ok := errors.AsType[*panicError](err); ok {
+				facts = append(facts, "stack", p.stack)
+			}
+			log.Error("request failed", append(facts, "error", err)...)
+		default:
+			log.Debug("request refused", append(facts, "code", string(refusal.Code))...)
+		}
 		if c.Response().Committed {
 			return
-		}
-		refusal, code := refusalOf(err)
-		route := c.Path()
-		if refusal.Code == protocol.CodeInternal {
-			log.Error("request failed", "method", c.Request().Method, "route", route, "error", err)
-		} else {
-			log.Debug("request refused", "method", c.Request().Method, "route", route, "code", string(refusal.Code))
 		}
 		if refusal.RetryAfter > 0 {
 			c.Response().Header().Set("Retry-After", retryAfter(refusal.RetryAfter))
 		}
 		var rerr error
-		if pages == nil || wantsProblem(c.Request()) {
+		if pages == nil || wantsProblem(r) {
 			rerr = problem(c, code, refusal)
 		} else {
 			rerr = pages.RenderError(c, code, refusal)
 		}
 		if rerr != nil {
-			log.Error("an error could not be rendered", "route", route, "error", rerr)
+			log.Error("an error could not be rendered", append(facts, "error", rerr)...)
 		}
 	}
 }
 
 func refusalOf(err error) (*model.Error, int) {
 	if refusal, ok := model.AsError(err); ok {
-		return refusal, status[refusal.Code]
+		if own, ok := errors.AsType[statusError](err); ok {
+			return refusal, own.status
+		}
+		if code, ok := status[refusal.Code]; ok {
+			return refusal, code
+		}
+		return refusal, http.StatusInternalServerError
 	}
-	var he *echo.HTTPError
-	if errors.As(err, &he) && he.Code < http.StatusInternalServerError {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return model.Refuse(protocol.CodeInvalid, "The request is too large.", "Send less at once."), http.StatusRequestEntityTooLarge
+	}
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
 		switch he.Code {
-		case http.StatusNotFound, http.StatusMethodNotAllowed:
+		case http.StatusNotFound:
 			return model.Refuse(protocol.CodeNotFound, "This address does not exist.", "Go back and choose again."), he.Code
-		case http.StatusForbidden:
-			return model.Refuse(protocol.CodeForbidden, "This request came from another site and was stopped.", "Open the page itself and try again."), he.Code
+		case http.StatusMethodNotAllowed:
+			return model.Refuse(protocol.CodeInvalid, "This cannot be done at this address.", "Use one of the methods of the header Allow."), he.Code
 		}
 		return model.Refuse(protocol.CodeInvalid, "The request could not be read.", "Try again."), he.Code
 	}
@@ -109,5 +145,5 @@ func problem(c echo.Context, code int, e *model.Error) error {
 }
 
 func wantsProblem(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/app/uploads")
+	return strings.HasPrefix(r.URL.Path, "/api/") || isUpload(r)
 }

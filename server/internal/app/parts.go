@@ -3,14 +3,9 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"time"
-
-	"github.com/labstack/echo/v4"
 
 	"illumi/protocol"
 	"illumi/server/internal/api"
@@ -126,34 +121,15 @@ func userOwner(r *http.Request) (string, upload.OwnerKind, error) {
 	return actor.UserID, upload.OwnerUser, err
 }
 
-// recoverer turns a panic into an internal error: one request fails, the
-// server goes on.
-func recoverer(log *slog.Logger) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) (err error) {
-			defer func() {
-				if r := recover(); r != nil {
-					if r == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself
-						panic(r)
-					}
-					log.Error("a handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
-					err = fmt.Errorf("app: panic: %v", r)
-				}
-			}()
-			return next(c)
-		}
-	}
-}
+// uploads keeps the statuses that tus defines, where they differ from a code's.
+type uploads struct{ *upload.Handler }
 
-// headers are right for every answer.
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		return next(c)
+func (u uploads) Serve(w http.ResponseWriter, r *http.Request) error {
+	err := u.Handler.Serve(w, r)
+	if _, ok := model.AsError(err); ok {
+		return statusError{upload.Problem(err).Status, err}
 	}
+	return err
 }
 
 // sweepEvery is how often what nobody needs any more is looked for.

@@ -52,8 +52,7 @@ func Run(ctx context.Context, args []string, stdio Stdio, env []string) int {
 		return exitDone
 	}
 	p.complain(err)
-	var usage errUsage
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[errUsage](err); ok {
 		return exitUsage
 	}
 	return exitFailed
@@ -65,8 +64,7 @@ func (p *program) complain(err error) {
 	if e, ok := model.AsError(err); ok {
 		text = strings.TrimSpace(e.Sentence + " " + e.Next)
 	}
-	var usage errUsage
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[errUsage](err); ok {
 		text += "\nSee illumi-server --help."
 	}
 	_, _ = fmt.Fprintln(p.stdio.Err, "illumi-server:", text) // nowhere else to tell
@@ -86,7 +84,8 @@ YAML file (listen: …) named by --config. A flag wins over the environment, tha
 		Version:       protocol.Build,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noCommand,
+		RunE:          help,
 	}
 	root.SetVersionTemplate("illumi-server {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
@@ -113,9 +112,22 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(p.run(cmd.Context(), a), a.Close())
+			return errors.Join(p.serveWith(cmd.Context(), a), a.Close())
 		},
 	}
+}
+
+// noCommand is for commands that only have others below them.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return errUsage{errors.New(text)}
 }
 
 // noArgs and exactly refuse arguments as a usage error.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -38,22 +39,23 @@ func (p *program) openExisting(cmd *cobra.Command, use func(context.Context, *ap
 	if err := dataExists(cfg); err != nil {
 		return err
 	}
-	a, err := app.New(cmd.Context(), cfg, p.logger(max(level, 4)))
+	a, err := app.New(cmd.Context(), cfg, p.logger(max(level, slog.LevelWarn)))
 	if err != nil {
 		return err
 	}
 	return errors.Join(use(cmd.Context(), a), a.Close())
 }
 
-func (p *program) run(ctx context.Context, a *app.App) error {
-	if err := a.Prepare(ctx); err != nil {
-		return err
-	}
+func (p *program) serveWith(ctx context.Context, a *app.App) error {
 	l, err := a.Listen()
 	if err != nil {
 		return err
 	}
-	setup, err := a.SetupAddress(ctx)
+	err = a.Prepare(ctx)
+	var setup string
+	if err == nil {
+		setup, err = a.SetupAddress(ctx)
+	}
 	if err == nil {
 		err = a.Banner(p.stdio.Out, setup)
 	}
@@ -80,7 +82,7 @@ func (p *program) migrate() *cobra.Command {
 }
 
 func (p *program) user() *cobra.Command {
-	user := &cobra.Command{Use: "user", Short: "Accounts of researchers and administrators", Args: noArgs, RunE: help}
+	user := &cobra.Command{Use: "user", Short: "Accounts of researchers and administrators", Args: noCommand, RunE: help}
 	var name, role string
 	var asJSON bool
 	add := &cobra.Command{
@@ -101,7 +103,7 @@ func (p *program) user() *cobra.Command {
 			})
 		},
 	}
-	add.Flags().StringVar(&name, "name", "", "the person's name (default: from the address)")
+	add.Flags().StringVar(&name, "full-name", "", "the person's name (default: from the address)")
 	add.Flags().StringVar(&role, "role", string(model.RoleResearcher), "researcher or administrator")
 	passwd := &cobra.Command{
 		Use:   "passwd EMAIL",
@@ -153,7 +155,7 @@ type userJSON struct {
 func publicUser(u model.User) userJSON { return userJSON{u.ID, u.Email, u.Name, u.Role} }
 
 func (p *program) device() *cobra.Command {
-	device := &cobra.Command{Use: "device", Short: "Boxes: enrolment codes, list, revoke", Args: noArgs, RunE: help}
+	device := &cobra.Command{Use: "device", Short: "Boxes: enrolment codes, list, revoke", Args: noCommand, RunE: help}
 	var asJSON bool
 	code := &cobra.Command{
 		Use:   "code NAME",
@@ -204,7 +206,7 @@ func (p *program) device() *cobra.Command {
 					return err
 				}
 				return p.print(asJSON, map[string]string{"id": d.ID, "name": d.Name},
-					"%s is revoked. A running server refuses it from its next request on.\n", d.Name)
+					"%s is revoked. A running server refuses its requests at once, and ends its connection within a minute or two.\n", d.Name)
 			})
 		},
 	}

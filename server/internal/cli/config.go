@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,16 +44,65 @@ func settings(f *pflag.FlagSet) {
 func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 	var level slog.Level
 	flags := cmd.Flags()
-	known := map[string]bool{}
-	flags.VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	k, err := p.values(flags)
+	if err != nil {
+		return app.Config{}, level, err
+	}
+	get := func(name string) string {
+		if flags.Changed(name) || !k.Exists(name) {
+			return flags.Lookup(name).Value.String()
+		}
+		return k.String(name)
+	}
+	cfg := app.Config{
+		Listen: get("listen"), PublicURL: get("public-url"), Data: get("data"), DB: get("db"), Mail: get("mail"),
+		Name: get("name"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
+	}
+	// systemd names the one directory that the service may write.
+	if dir, _, _ := strings.Cut(lookup(p.env, "STATE_DIRECTORY"), ":"); dir != "" && !flags.Changed("data") && !k.Exists("data") {
+		cfg.Data = dir
+	}
+	if cfg.TrustedProxies, err = flags.GetStringSlice("trusted-proxies"); err != nil {
+		return cfg, level, err
+	}
+	if !flags.Changed("trusted-proxies") && k.Exists("trusted-proxies") {
+		if cfg.TrustedProxies = k.Strings("trusted-proxies"); len(cfg.TrustedProxies) == 0 {
+			cfg.TrustedProxies = strings.FieldsFunc(k.String("trusted-proxies"), func(r rune) bool { return r == ',' || r == ' ' })
+		}
+	}
+	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
+		return cfg, level, errUsage{errors.New("--tls-cert and --tls-key belong together")}
+	}
+	if err := level.UnmarshalText([]byte(get("log-level"))); err != nil {
+		return cfg, level, errUsage{fmt.Errorf("there is no log level %q; choose debug, info, warn or error", get("log-level"))}
+	}
+	cfg.Data, err = filepath.Abs(cfg.Data)
+	return cfg, level, err
+}
+
+// values is what the file and, over it, the environment say.
+func (p *program) values(flags *pflag.FlagSet) (*koanf.Koanf, error) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	settings(all)
 	k := koanf.New(".")
+	check := func(where string) error {
+		for _, name := range k.Keys() {
+			if all.Lookup(name) == nil {
+				return errUsage{fmt.Errorf("there is no setting %q, which %s gives", name, where)}
+			}
+		}
+		return nil
+	}
 	path := lookup(p.env, envPrefix+"CONFIG")
 	if flags.Changed("config") {
 		path = flags.Lookup("config").Value.String()
 	}
 	if path != "" {
 		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
-			return app.Config{}, level, errUsage{fmt.Errorf("the settings file %s cannot be read: %w", path, err)}
+			return nil, errUsage{fmt.Errorf("the settings file %s cannot be read: %w", path, err)}
+		}
+		if err := check(path); err != nil {
+			return nil, err
 		}
 	}
 	err := k.Load(env.Provider(".", env.Opt{
@@ -66,44 +117,9 @@ func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 		},
 	}), nil)
 	if err != nil {
-		return app.Config{}, level, fmt.Errorf("the environment cannot be read: %w", err)
+		return nil, fmt.Errorf("the environment cannot be read: %w", err)
 	}
-	for _, name := range k.Keys() {
-		if !known[name] {
-			return app.Config{}, level, errUsage{fmt.Errorf("there is no setting %q", name)}
-		}
-	}
-	get := func(name string) string {
-		if flags.Changed(name) || !k.Exists(name) {
-			return flags.Lookup(name).Value.String()
-		}
-		return k.String(name)
-	}
-	cfg := app.Config{
-		Listen: get("listen"), PublicURL: get("public-url"), Data: get("data"), DB: get("db"), Mail: get("mail"),
-		Name: get("name"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
-	}
-	// systemd names the one directory that the service may write.
-	if dir := lookup(p.env, "STATE_DIRECTORY"); dir != "" && !flags.Changed("data") && !k.Exists("data") {
-		cfg.Data = dir
-	}
-	if cfg.TrustedProxies, err = flags.GetStringSlice("trusted-proxies"); err != nil {
-		return cfg, level, err
-	}
-	if !flags.Changed("trusted-proxies") && k.Exists("trusted-proxies") {
-		cfg.TrustedProxies = k.Strings("trusted-proxies")
-		if cfg.TrustedProxies == nil {
-			cfg.TrustedProxies = strings.Split(k.String("trusted-proxies"), ",")
-		}
-	}
-	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
-		return cfg, level, errUsage{fmt.Errorf("--tls-cert and --tls-key belong together")}
-	}
-	if err := level.UnmarshalText([]byte(get("log-level"))); err != nil {
-		return cfg, level, errUsage{fmt.Errorf("there is no log level %q", get("log-level"))}
-	}
-	cfg.Data, err = filepath.Abs(cfg.Data)
-	return cfg, level, err
+	return k, check("the environment (" + envPrefix + "…)")
 }
 
 func lookup(environ []string, name string) string {
@@ -115,13 +131,20 @@ func lookup(environ []string, name string) string {
 }
 
 // dataExists tells an administration command from a first start: it must not
-// make a database in a wrong place.
+// make a database, or a server key, in a wrong place.
 func dataExists(cfg app.Config) error {
-	if cfg.DB != "" {
-		return nil
+	needed := []string{"server.key"}
+	if cfg.DB == "" {
+		needed = append(needed, "illumi.db")
 	}
-	if _, err := os.Stat(filepath.Join(cfg.Data, "illumi.db")); err != nil {
-		return fmt.Errorf("there is no illumi database in %s; give --data, or start the server first: %w", cfg.Data, err)
+	for _, name := range needed {
+		_, err := os.Stat(filepath.Join(cfg.Data, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no illumi server in %s; give the --data that it uses, or start it first", cfg.Data)
+		}
+		if err != nil {
+			return fmt.Errorf("the server's data cannot be read: %w", err)
+		}
 	}
 	return nil
 }

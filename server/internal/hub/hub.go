@@ -1,13 +1,22 @@
 // Package hub holds the live connections of boxes. It carries hints out and
 // messages in and remembers nothing: whether a box is online is what the
 // database says it said.
+//
+// An idle connection costs two goroutines with their stacks, net/http's and
+// gorilla's read buffers, the queue and a ticker. What could go: the ticker and
+// the writing goroutine (one timer wheel for all, a writer only while there is
+// something to write), and net/http's own buffers, which live as long as the
+// handler that was hijacked.
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -22,8 +31,12 @@ import (
 // asks for everything when it is back.
 const queueLength = 16
 
-// writeWait bounds one write to a box.
-const writeWait = 10 * time.Second
+// writeWait bounds one write to a box, partingTime the goodbye: writing it, and
+// waiting for the box's own.
+const (
+	writeWait   = 10 * time.Second
+	partingTime = time.Second
+)
 
 // Messages that a box may send: a burst after a reconnect, then a trickle.
 const (
@@ -31,9 +44,17 @@ const (
 	messageBurst      = 200
 )
 
-// Handler answers one message of a box. The answer may be nil. An error closes
-// the connection; the box will be back.
+// Handler answers one message of a box, one at a time. The answer may be nil.
+// An error closes the connection; the box will be back.
 type Handler func(ctx context.Context, m protocol.Message) (answer []byte, err error)
+
+// Options of a Hub. Zero durations are the protocol's.
+type Options struct {
+	Log *slog.Logger
+	// Ping is how often a box is asked for a sign of life, Dead the silence
+	// after which it is gone.
+	Ping, Dead time.Duration
+}
 
 // Hub is a registry of live connections, one a device. The newest wins.
 type Hub struct {
@@ -48,8 +69,11 @@ type Hub struct {
 }
 
 // New makes an empty hub.
-func New(log *slog.Logger) *Hub {
-	return &Hub{log: log, ping: protocol.PingEvery, dead: protocol.DeadAfter, conns: map[string]*conn{}}
+func New(o Options) *Hub {
+	return &Hub{
+		log: o.Log, ping: cmp.Or(o.Ping, protocol.PingEvery), dead: cmp.Or(o.Dead, protocol.DeadAfter),
+		conns: map[string]*conn{},
+	}
 }
 
 type conn struct {
@@ -61,38 +85,56 @@ type conn struct {
 	reason string
 }
 
-// close asks the writer to say goodbye; the first reason stands.
+// close asks the writer to say goodbye; the first reason stands. A write that
+// hangs is not waited for.
 func (c *conn) close(code int, reason string) {
 	c.once.Do(func() {
 		c.code, c.reason = code, reason
 		close(c.closed)
+		// A connection that is gone takes no deadline, and needs none.
+		_ = c.ws.NetConn().SetWriteDeadline(time.Now().Add(partingTime))
 	})
+}
+
+func (c *conn) over() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // ErrClosed is returned for a connection that comes during shutdown.
 var ErrClosed = errors.New("hub: shutting down")
 
-// Serve runs a connection until it ends, and returns why. first is sent before
-// anything else. The caller has upgraded ws and read the hello.
-func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, first []byte, handle Handler) error {
+// Serve runs a connection until it ends, and returns why. The caller has
+// upgraded ws and read the hello; it is handled first, when the box is
+// registered already: what is revoked or offered from then on reaches it.
+func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hello protocol.Message, handle Handler) error {
 	c := &conn{ws: ws, out: make(chan []byte, queueLength), closed: make(chan struct{})}
-	c.out <- first
 	if err := h.add(device, c); err != nil {
 		c.close(websocket.CloseGoingAway, "")
 		c.goodbye()
+		c.part()
 		return err
 	}
 	defer h.remove(device, c)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// The welcome comes before any hint, so the writer starts after it.
+	welcome, err := handle(ctx, hello)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		h.write(c)
+		h.write(c, welcome)
 	}()
-	err := h.read(ctx, c, handle)
+	if err == nil {
+		err = h.read(ctx, c, handle)
+	}
 	c.close(closeCode(err))
 	<-written
+	c.part()
 	return err
 }
 
@@ -132,6 +174,10 @@ func closeCode(err error) (int, string) {
 	if errors.As(err, &peer) {
 		return peer.code, peer.reason
 	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return websocket.ClosePolicyViolation, "silent for too long"
+	}
 	return websocket.CloseInternalServerErr, "try again"
 }
 
@@ -142,29 +188,26 @@ func (h *Hub) read(ctx context.Context, c *conn, handle Handler) error {
 		if err := c.ws.SetReadDeadline(time.Now().Add(h.dead)); err != nil {
 			return fmt.Errorf("hub: set read deadline: %w", err)
 		}
+		// After the deadline, which goodbye makes shorter.
+		if c.over() {
+			return fmt.Errorf("hub: closed: %s", c.reason)
+		}
 		m, err := ReadMessage(c.ws)
 		if err != nil {
 			return err
 		}
+		if c.over() {
+			return fmt.Errorf("hub: closed: %s", c.reason)
+		}
 		if err := limit.Wait(ctx); err != nil {
 			return fmt.Errorf("hub: %w", err)
 		}
-		switch m.Type {
-		case protocol.TypePing:
-			answer, err := protocol.Encode(protocol.TypePong, m.ID, nil)
-			if err != nil {
-				return err
-			}
+		answer, err := handle(ctx, m)
+		if err != nil {
+			return err
+		}
+		if answer != nil {
 			c.send(answer)
-		case protocol.TypePong:
-		default:
-			answer, err := handle(ctx, m)
-			if err != nil {
-				return err
-			}
-			if answer != nil {
-				c.send(answer)
-			}
 		}
 	}
 }
@@ -191,10 +234,11 @@ func ReadMessage(ws *websocket.Conn) (protocol.Message, error) {
 }
 
 // CloseWith says goodbye on a connection that the hub does not have yet.
-func CloseWith(ws *websocket.Conn, err error) error {
-	code, reason := closeCode(err)
-	werr := ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(writeWait))
-	return errors.Join(werr, ws.Close())
+func CloseWith(ws *websocket.Conn, err error) {
+	c := &conn{ws: ws, closed: make(chan struct{})}
+	c.close(closeCode(err))
+	c.goodbye()
+	c.part()
 }
 
 // Refuse makes an error that closes a connection by policy, for a reason that
@@ -212,12 +256,18 @@ func (c *conn) send(frame []byte) {
 	}
 }
 
-func (h *Hub) write(c *conn) {
+func (h *Hub) write(c *conn, first []byte) {
+	defer c.goodbye()
 	ping := time.NewTicker(h.ping)
 	defer ping.Stop()
-	defer c.goodbye()
-	for {
-		var frame []byte
+	for frame := first; ; {
+		if c.over() {
+			return
+		}
+		if frame != nil && (c.ws.SetWriteDeadline(time.Now().Add(writeWait)) != nil || c.ws.WriteMessage(websocket.TextMessage, frame) != nil) {
+			c.close(websocket.CloseAbnormalClosure, "cannot be written to")
+			return
+		}
 		select {
 		case <-c.closed:
 			return
@@ -225,21 +275,29 @@ func (h *Hub) write(c *conn) {
 		case <-ping.C:
 			var err error
 			if frame, err = protocol.Encode(protocol.TypePing, uuid.NewString(), nil); err != nil {
+				h.log.Error("a ping could not be written", "error", err)
 				return
 			}
-		}
-		if c.ws.SetWriteDeadline(time.Now().Add(writeWait)) != nil || c.ws.WriteMessage(websocket.TextMessage, frame) != nil {
-			c.close(websocket.CloseAbnormalClosure, "")
-			return
 		}
 	}
 }
 
-// goodbye writes the close frame and ends both directions. The peer may be
-// gone: nothing depends on it.
+// goodbye writes the close frame and bounds the wait for the box's own. The
+// box may be gone: nothing depends on it.
 func (c *conn) goodbye() {
+	c.close(websocket.CloseInternalServerErr, "try again") // unless there is a reason already
+	until := time.Now().Add(partingTime)
+	_ = c.ws.NetConn().SetReadDeadline(until)
 	if c.code != websocket.CloseAbnormalClosure {
-		_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(c.code, c.reason), time.Now().Add(time.Second))
+		_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(c.code, c.reason), until)
+	}
+}
+
+// part takes in what the box still sends, for a moment: closing on unread
+// bytes resets the connection, and the box would not learn why it ended.
+func (c *conn) part() {
+	if c.code != websocket.CloseAbnormalClosure {
+		_, _ = io.CopyN(io.Discard, c.ws.NetConn(), 4*protocol.MaxMessageBytes)
 	}
 	_ = c.ws.Close()
 }

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"illumi/protocol"
+	"illumi/server/internal/web"
+)
+
+// recoverer turns a panic into an internal error: one request fails, the
+// server goes on.
+func recoverer(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				if r == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself
+					panic(r)
+				}
+				err = &panicError{r, string(debug.Stack())}
+			}
+		}()
+		return next(c)
+	}
+}
+
+// headers are right for every answer; pages and assets loosen some for
+// themselves.
+func headers(https bool) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			h := c.Response().Header()
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Referrer-Policy", "same-origin")
+			h.Set("Cross-Origin-Resource-Policy", "same-origin")
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+			h.Set("Cache-Control", "no-store")
+			if https {
+				h.Set("Strict-Transport-Security", "max-age=31536000")
+			}
+			return next(c)
+		}
+	}
+}
+
+// How long a client may take: for a whole small body, and for each part of an
+// answer. A download may last for hours on a thin line, but it must move.
+const (
+	bodyWait = 30 * time.Second
+	partWait = time.Minute
+)
+
+// bounds keep a slow or greedy client from holding more than its own
+// connection. Uploads bound their bodies themselves.
+func bounds(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, w := c.Request(), c.Response().Writer
+		control := http.NewResponseController(w)
+		if r.ContentLength != 0 && !isUpload(r) {
+			r.Body = http.MaxBytesReader(w, r.Body, protocol.MaxBodyBytes)
+			// net/http lifts it when the body is read or the request is over.
+			if err := control.SetReadDeadline(time.Now().Add(bodyWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return fmt.Errorf("app: bound a body: %w", err)
+			}
+		}
+		c.Response().Writer = &patient{w, control}
+		return next(c)
+	}
+}
+
+// patient moves the connection's deadline on with every part of an answer.
+type patient struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *patient) Write(part []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(partWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, fmt.Errorf("app: bound an answer: %w", err)
+	}
+	return p.ResponseWriter.Write(part)
+}
+
+func isUpload(r *http.Request) bool {
+	for _, base := range []string{protocol.PathUploads, web.PathUploads} {
+		if strings.HasPrefix(r.URL.Path+"/", base) {
+			return true
+		}
+	}
+	return false
+}
