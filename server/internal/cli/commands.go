@@ -103,7 +103,7 @@ func (p *program) user() *cobra.Command {
 			})
 		},
 	}
-	add.Flags().StringVar(&name, "full-name", "", "the person's name (default: from the address)")
+	add.Flags().StringVar(&name, "name", "", "the person's name (default: from the address)")
 	add.Flags().StringVar(&role, "role", string(model.RoleResearcher), "researcher or administrator")
 	passwd := &cobra.Command{
 		Use:   "passwd EMAIL",

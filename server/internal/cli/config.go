@@ -32,7 +32,7 @@ func settings(f *pflag.FlagSet) {
 	f.String("data", d.Data, "directory for the database and all media")
 	f.String("db", "", "sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME (default: SQLite in --data)")
 	f.String("mail", d.Mail, `smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS, smtps://…, or "log": write mails to files in --data`)
-	f.String("name", d.Name, "this server's name, as people read it")
+	f.String("server-name", d.Name, "this server's name, as people read it")
 	f.String("tls-cert", "", "certificate file; with --tls-key the server speaks https itself")
 	f.String("tls-key", "", "key file of --tls-cert")
 	f.StringSlice("trusted-proxies", nil, "networks (10.0.0.0/8,…) whose X-Forwarded-For is believed")
@@ -56,7 +56,7 @@ func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 	}
 	cfg := app.Config{
 		Listen: get("listen"), PublicURL: get("public-url"), Data: get("data"), DB: get("db"), Mail: get("mail"),
-		Name: get("name"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
+		Name: get("server-name"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
 	}
 	// systemd names the one directory that the service may write.
 	if dir, _, _ := strings.Cut(lookup(p.env, "STATE_DIRECTORY"), ":"); dir != "" && !flags.Changed("data") && !k.Exists("data") {
