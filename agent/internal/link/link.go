@@ -78,6 +78,7 @@ func (e *Refused) Unwrap() error { return e.Problem }
 type Options struct {
 	Server string // base address
 	Secret string
+	Board  string // the board's serial, as enrolled
 	// Plain allows http to another machine.
 	Plain bool
 	// Hello is called before each connection.
@@ -292,6 +293,9 @@ func (l *Link) dial(ctx context.Context) (*websocket.Conn, error) {
 		ReadBufferSize: 2048, WriteBufferSize: 2048,
 	}
 	header := http.Header{"Authorization": {"Bearer " + l.o.Secret}, "User-Agent": {"illumi-agent/" + protocol.Build}}
+	if l.o.Board != "" {
+		header.Set(protocol.HeaderBoard, l.o.Board)
+	}
 	// gorilla follows no redirect: the secret goes where the installer said.
 	conn, resp, err := d.DialContext(ctx, l.url, header)
 	if resp != nil && resp.Body != nil {

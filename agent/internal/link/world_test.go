@@ -134,7 +134,7 @@ func world(t *testing.T, change func(*Options, *wire), story func(t *testing.T, 
 			if w.refuse != nil && w.refuse(rw, r) {
 				return
 			}
-			if r.Header.Get("Authorization") != "Bearer secret" || r.URL.Path != protocol.PathSocket {
+			if r.Header.Get("Authorization") != "Bearer secret" || r.Header.Get(protocol.HeaderBoard) != "board-7" || r.URL.Path != protocol.PathSocket {
 				t.Errorf("asked for %s", r.URL.Path)
 			}
 			if w.noSub {
@@ -154,7 +154,7 @@ func world(t *testing.T, change func(*Options, *wire), story func(t *testing.T, 
 			_ = conn.Close()
 		})}
 		go func() { _ = srv.Serve(w) }()
-		o := Options{Server: "http://127.0.0.1:1", Secret: "secret", Dial: w.dial,
+		o := Options{Server: "http://127.0.0.1:1", Secret: "secret", Board: "board-7", Dial: w.dial,
 			Hello:   func() protocol.Hello { return protocol.Hello{Version: 1, Agent: "test", BootID: "b"} },
 			Backoff: &retry.Backoff{Min: time.Second, Max: 5 * time.Minute, Rand: func() float64 { return 0.5 }}}
 		if change != nil {

@@ -67,13 +67,6 @@ func photograph(ctx context.Context, live *Live, to *os.File, shoot <-chan struc
 				return nil, ctx.Err()
 			}
 		}
-		if shoot != nil {
-			select {
-			case <-shoot:
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		}
 		return h.device.take(ctx)
 	}()
 	if err != nil {

@@ -244,6 +244,23 @@ func (s *Spool) Forget(hop string) error {
 	return tell("forget a hop", s.disk.vanish(path.Join("inbox", hop)))
 }
 
+// ForgetUpTo is Forget, but an offer of a later epoch stays: it came while
+// somebody was still busy with the earlier one, and the server will not repeat it.
+func (s *Spool) ForgetUpTo(hop string, epoch int) error {
+	s.inboxMu.Lock()
+	defer s.inboxMu.Unlock()
+	e, err := s.entry(hop)
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return nil
+	case err == nil && e.Offer.Epoch > epoch:
+		return nil
+	case err != nil && !errors.Is(err, ErrDamaged):
+		return tell("forget a hop", err)
+	}
+	return tell("forget a hop", s.disk.vanish(path.Join("inbox", hop)))
+}
+
 const cursorName = "inbox/cursor.json"
 
 type cursor struct {

@@ -422,3 +422,20 @@ func TestConcurrentUse(t *testing.T) {
 		t.Errorf("%d open and %d sent, want 4 and 3", len(seqs), len(sent))
 	}
 }
+
+func TestForgetUpTo_LeavesTheLaterOffer(t *testing.T) {
+	s := open(t, Options{})
+	voice := describe(protocol.RoleAudio, sound(1, 100))
+	for _, c := range []struct {
+		offered, forget int
+		stays           bool
+	}{{2, 1, true}, {2, 2, false}, {2, 3, false}} {
+		_, err := s.Reserve(offer(1, c.offered, voice))
+		must(t, err)
+		must(t, s.ForgetUpTo(id(1), c.forget))
+		if _, err := s.Entry(id(1)); (err == nil) != c.stays {
+			t.Errorf("epoch %d offered, forgotten up to %d: %v", c.offered, c.forget, err)
+		}
+	}
+	must(t, s.ForgetUpTo(id(1), 9)) // gone already
+}

@@ -41,6 +41,7 @@ var (
 type Options struct {
 	Server string // base address
 	Secret string // the box's; empty only for Enroll
+	Board  string // the board's serial, as enrolled
 	// Plain allows http to another machine, where recordings could be overheard.
 	Plain bool
 	// Stall ends a request in which no byte moved for so long; 0 is 45 s. There
@@ -188,6 +189,9 @@ func (c *Client) send(ctx context.Context, op, method, at string, header http.He
 	}
 	if c.o.Secret != "" {
 		req.Header.Set("Authorization", "Bearer "+c.o.Secret)
+	}
+	if c.o.Board != "" {
+		req.Header.Set(protocol.HeaderBoard, c.o.Board)
 	}
 	req.Header.Set("User-Agent", "illumi-agent/"+protocol.Build)
 	resp, err := c.http.Do(req)

@@ -75,6 +75,10 @@ func newFake(t testing.TB) *fake {
 			problem(w, 401, protocol.CodeDeviceUnknown)
 			return
 		}
+		if r.URL.Path != protocol.PathEnroll && r.Header.Get(protocol.HeaderBoard) != "board-7" {
+			problem(w, 403, protocol.CodeDeviceHeld)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	}))
 	f.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -380,7 +384,7 @@ type file = io.WriteCloser
 
 func client(t testing.TB, f *fake, change func(*Options)) *Client {
 	t.Helper()
-	o := Options{Server: f.URL, Secret: secret, Stall: 10 * time.Second}
+	o := Options{Server: f.URL, Secret: secret, Board: "board-7", Stall: 10 * time.Second}
 	if change != nil {
 		change(&o)
 	}
