@@ -89,7 +89,8 @@ func (w *work) after(notice func(Teller)) { w.notices = append(w.notices, notice
 func (s *Service) do(ctx context.Context, fn func(*work) error) error {
 	var w *work
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
-		w = &work{Tx: tx, now: s.now()}
+		// No finer than it is stored: a receipt reads the same now and when it is asked for again.
+		w = &work{Tx: tx, now: s.now().Truncate(time.Microsecond)}
 		if err := fn(w); err != nil {
 			return err
 		}

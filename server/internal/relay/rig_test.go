@@ -97,7 +97,7 @@ func newRig(t *testing.T, dsn string) *rig {
 			t.Error(err)
 		}
 	})
-	r := &rig{t: t, ctx: t.Context(), db: db, told: &told{}, now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}
+	r := &rig{t: t, ctx: t.Context(), db: db, told: &told{}, now: time.Date(2026, 11, 20, 9, 0, 0, 789, time.UTC)}
 	r.s = relay.New(relay.Options{
 		Store: db, Teller: r.told, Composer: letter{}, Now: r.clock, Log: slog.New(slog.DiscardHandler), Codes: &plain{},
 	})
