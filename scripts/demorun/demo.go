@@ -100,11 +100,10 @@ func demo(ctx context.Context, s settings, scr screen) (err error) {
 // prepare starts the server and makes its accounts and a project.
 func (d *show) prepare(ctx context.Context) error {
 	err := d.step("starting the server", func(func(string)) (string, error) {
-		began := time.Now()
 		if err := d.w.StartServer(ctx); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("the server listens on %s, with an embedded database (%.1f s)", d.w.URL(), time.Since(began).Seconds()), nil
+		return fmt.Sprintf("the server listens on %s, with an embedded database", d.w.URL()), nil
 	})
 	if err != nil {
 		return err
@@ -165,7 +164,7 @@ func (d *show) upload(ctx context.Context) (seedFiles, error) {
 			}}
 			address, err := d.me.Upload(ctx, up)
 			if err != nil {
-				return "", fmt.Errorf("the %s %s was refused. %w", part.title, filepath.Base(part.path), err)
+				return "", refused(part.title, part.path, err)
 			}
 			*part.to = address
 			return fmt.Sprintf("the %s %s is uploaded and looked through (%s)", part.title, filepath.Base(part.path), size(total)), nil
@@ -175,6 +174,14 @@ func (d *show) upload(ctx context.Context) (seedFiles, error) {
 		}
 	}
 	return out, nil
+}
+
+// refused says why a file did not get in, in the server's words where it was the server.
+func refused(title, path string, err error) error {
+	if r, ok := errors.AsType[*world.Refusal](err); ok {
+		return fmt.Errorf("the %s %s was refused. %w", title, filepath.Base(path), r)
+	}
+	return fmt.Errorf("the %s %s cannot be used: %w", title, path, err)
 }
 
 // enrol starts a process for each box and waits until the server knows them all.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -90,12 +91,17 @@ func (s *settings) check(rest []string) error {
 		return fmt.Errorf("%q is not expected here.", rest[0]) //nolint:staticcheck,revive // as above
 	case s.boxes < 1 || s.boxes > 50:
 		return fmt.Errorf("--boxes %d is not a number from 1 to 50.", s.boxes) //nolint:staticcheck,revive // as above
+	case s.seed != "" && !isSeed(s.seed):
+		return errors.New("--seed takes up to 64 hexadecimal digits; shorter ones are filled with zeros in front.") //nolint:staticcheck,revive // as above
 	case s.speed < 1 || s.speed > 200:
 		return fmt.Errorf("--speed %d is not a number from 1 to 200.", s.speed) //nolint:staticcheck,revive // as above
 	case s.out != "" && !s.once:
 		return errors.New("--out is for --once; without it the whisper's page has everything.") //nolint:staticcheck,revive // as above
 	case s.me != "" && s.once:
 		return errors.New("--me is for the demo that stays up; leave --once away.") //nolint:staticcheck,revive // as above
+	}
+	if s.seed != "" {
+		s.seed = strings.Repeat("0", seedDigits-len(s.seed)) + strings.ToLower(s.seed)
 	}
 	if s.me == "" {
 		return nil
@@ -106,4 +112,11 @@ func (s *settings) check(rest []string) error {
 		}
 	}
 	return fmt.Errorf("--me %s is none of the boxes %v.", s.me, names(s.boxes)) //nolint:staticcheck,revive // as above
+}
+
+// seedDigits is the length of an ordering seed, in hexadecimal digits.
+const seedDigits = 64
+
+func isSeed(s string) bool {
+	return len(s) <= seedDigits && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }

@@ -60,7 +60,7 @@ func (r *Researcher) SignIn(ctx context.Context, email, password string) error {
 func (r *Researcher) Project(ctx context.Context, title string, hold time.Duration) (string, error) {
 	form := url.Values{"title": {title}, "forwarding": {"straight"}}
 	if hold > 0 {
-		form.Set("forwarding", "after_a_pause")
+		form.Set("forwarding", "after_pause")
 		form.Set("minutes", strconv.FormatFloat(hold.Minutes(), 'f', -1, 64))
 	}
 	return r.post(ctx, "/projects", form)
