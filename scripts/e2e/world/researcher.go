@@ -187,8 +187,9 @@ func (r *Researcher) post(ctx context.Context, to string, form url.Values) (stri
 }
 
 var (
-	alert = regexp.MustCompile(`(?s)<[a-z]+[^>]*role="alert"[^>]*>(.*?)</div>`)
-	tags  = regexp.MustCompile(`(?s)<[^>]*>|\s+`)
+	middle = regexp.MustCompile(`(?s)<main[^>]*>(.*?)</main>`)
+	alert  = regexp.MustCompile(`(?s)<[a-z]+[^>]*role="alert"[^>]*>(.*?)</div>`)
+	tags   = regexp.MustCompile(`(?s)<[^>]*>|\s+`)
 )
 
 // refused finds the sentence that a page says no with.
@@ -201,7 +202,11 @@ func (r *Researcher) refused(res *http.Response) error {
 	if err != nil {
 		return refusal
 	}
-	if m := alert.FindSubmatch(data); m != nil {
+	m := alert.FindSubmatch(data)
+	if m == nil {
+		m = middle.FindSubmatch(data)
+	}
+	if m != nil {
 		words := strings.Fields(html.UnescapeString(tags.ReplaceAllString(string(m[1]), " ")))
 		refusal.Sentence = strings.Join(words, " ")
 	}
