@@ -2,9 +2,12 @@ package web
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"illumi/protocol"
 	"illumi/server/internal/auth"
 	"illumi/server/internal/model"
 )
@@ -52,7 +55,12 @@ func (w *Web) signInSubmit(c echo.Context) error {
 		if !ok {
 			return err
 		}
-		return w.show(c, http.StatusUnprocessableEntity, "sign-in", page{Title: "Sign in", Data: f, Error: e})
+		status := http.StatusUnprocessableEntity
+		if e.Code == protocol.CodeThrottled {
+			status = http.StatusTooManyRequests
+			c.Response().Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter/time.Second)+1))
+		}
+		return w.show(c, status, "sign-in", page{Title: "Sign in", Data: f, Error: e})
 	}
 	return c.Redirect(http.StatusSeeOther, f.Next)
 }

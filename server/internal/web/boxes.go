@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,17 +16,23 @@ type boxRow struct {
 	Chosen   bool
 }
 
+// Active reports whether the box still counts.
+func (b boxRow) Active() bool { return b.RevokedAt.IsZero() }
+
 type codeRow struct {
 	model.EnrolCode
-	State model.CodeState
+	State state
+	Open  bool
 	Box   string // that used it
 }
 
 type boxesView struct {
 	Boxes     []boxRow
+	More      bool // there are more than the page shows
 	Codes     []codeRow
 	NewCode   string // shown once
 	NewLabel  string
+	NewUntil  time.Time
 	PublicURL string
 	Name      string
 }
@@ -33,9 +40,12 @@ type boxesView struct {
 func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 	ctx := c.Request().Context()
 	v.PublicURL = w.PublicURL
-	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice)
+	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice+1)
 	if err != nil {
 		return v, err
+	}
+	if len(devices) > boxChoice {
+		devices, v.More = devices[:boxChoice], true
 	}
 	names := map[string]string{}
 	for _, d := range devices {
@@ -50,7 +60,8 @@ func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 		return v, err
 	}
 	for _, code := range codes {
-		v.Codes = append(v.Codes, codeRow{code, code.State(w.Now()), names[code.UsedDevice]})
+		s := code.State(w.Now())
+		v.Codes = append(v.Codes, codeRow{code, codeStates[s], s == model.CodeOpen, names[code.UsedDevice]})
 	}
 	return v, nil
 }
@@ -61,9 +72,13 @@ func (w *Web) boxesShow(c echo.Context) error {
 		return err
 	}
 	if isFragment(c.Request()) {
-		return w.part(c, http.StatusOK, "boxes", "boxlist", v)
+		return w.part(c, "boxes", "boxlist", v)
 	}
-	return w.show(c, http.StatusOK, "boxes", page{Title: "Boxes", Nav: "boxes", Data: v})
+	return w.showBoxes(c, http.StatusOK, v, nil)
+}
+
+func (w *Web) showBoxes(c echo.Context, status int, v boxesView, e *model.Error) error {
+	return w.show(c, status, "boxes", page{Title: "Boxes", Nav: "boxes", Data: v, Error: e})
 }
 
 func (w *Web) boxesLive(c echo.Context) error { return w.live(c, bus.Boxes) }
@@ -81,13 +96,13 @@ func (w *Web) codeCreate(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		return w.show(c, http.StatusUnprocessableEntity, "boxes", page{Title: "Boxes", Nav: "boxes", Data: v, Error: e})
+		return w.showBoxes(c, http.StatusUnprocessableEntity, v, e)
 	}
-	v, err := w.boxes(c, boxesView{NewCode: code, NewLabel: row.Label})
+	v, err := w.boxes(c, boxesView{NewCode: code, NewLabel: row.Label, NewUntil: row.ExpiresAt})
 	if err != nil {
 		return err
 	}
-	return w.show(c, http.StatusOK, "boxes", page{Title: "Boxes", Nav: "boxes", Data: v})
+	return w.showBoxes(c, http.StatusOK, v, nil)
 }
 
 func (w *Web) codeRevoke(c echo.Context) error {

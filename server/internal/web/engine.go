@@ -28,7 +28,7 @@ var pages = map[string][]string{
 	"setup":    {"setup.html"},
 	"sign-in":  {"sign-in.html"},
 	"projects": {"projects.html"},
-	"project":  {"project.html"},
+	"project":  {"project.html", "whispers.html"},
 	"start":    {"start.html"},
 	"whisper":  {"whisper.html", "chain.html"},
 	"boxes":    {"boxes.html", "boxlist.html"},
@@ -41,7 +41,7 @@ func parseViews() (views, error) {
 	all := views{}
 	for name, files := range pages {
 		t := template.New("layout.html").Funcs(funcs)
-		for _, file := range append([]string{"layout.html", "icons.html"}, files...) {
+		for _, file := range append([]string{"layout.html", "pieces.html"}, files...) {
 			if _, err := t.ParseFS(templates, "templates/"+file); err != nil {
 				return nil, fmt.Errorf("web: view %s: %w", name, err)
 			}
@@ -53,16 +53,30 @@ func parseViews() (views, error) {
 
 var funcs = template.FuncMap{
 	"asset":    func(name string) string { return "/assets/" + assets.Path(name) },
+	"built":    func(name string) bool { return assets.Path(name) != name },
 	"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
 	"code":     protocol.FormatCode,
 	"duration": length,
+	"bytes":    size,
 	"plural":   plural,
-	"icon":     func(name string) iconUse { return iconUse{name} },
 	"dict":     dict,
+	"wrong":    wrong,
 }
 
-type iconUse struct{ Name string }
+// wrong reports whether a refusal is about this field of the form.
+func wrong(e *model.Error, field string) bool { return e != nil && e.Field == field }
+
+// size writes a file's size for people.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return plural(int(n), "byte", "bytes")
+	case n < 1_000_000:
+		return fmt.Sprintf("%d kB", (n+500)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
 
 // dict makes a map for a template that takes several values.
 func dict(pairs ...any) (map[string]any, error) {
@@ -114,12 +128,15 @@ type page struct {
 // show renders a whole page, to a buffer first: a view that fails half way
 // shows nothing of itself.
 func (w *Web) show(c echo.Context, status int, view string, p page) error {
+	if p.Error != nil && view != "error" {
+		p.Title = "Please check: " + p.Title // heard first by those who do not see the form
+	}
 	return w.render(c, status, view, "layout.html", w.frame(c, p))
 }
 
 // part renders one block of a view, for htmx.
-func (w *Web) part(c echo.Context, status int, view, block string, data any) error {
-	return w.render(c, status, view, block, w.frame(c, page{Data: data}))
+func (w *Web) part(c echo.Context, view, block string, data any) error {
+	return w.render(c, http.StatusOK, view, block, w.frame(c, page{Data: data}))
 }
 
 func (w *Web) frame(c echo.Context, p page) page {
@@ -138,13 +155,38 @@ func (w *Web) render(c echo.Context, status int, view, block string, p page) err
 	return c.HTMLBlob(status, out.Bytes())
 }
 
+// errorTitles say in a heading what went wrong; the refusal has the rest.
+var errorTitles = map[int]string{
+	http.StatusNotFound:            "This page is not here",
+	http.StatusMethodNotAllowed:    "This page is not here",
+	http.StatusUnauthorized:        "You are not signed in",
+	http.StatusForbidden:           "This is not yours to do",
+	http.StatusConflict:            "Somebody was quicker",
+	http.StatusTooManyRequests:     "Too many tries",
+	http.StatusInternalServerError: "Something went wrong",
+}
+
+type errorView struct {
+	Status int
+	SignIn bool
+}
+
 // RenderError shows a refusal as a page, or as one sentence inside of one.
 func (w *Web) RenderError(c echo.Context, status int, e *model.Error) error {
-	c.Response().Header().Set("Content-Security-Policy", policy)
+	h := c.Response().Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Cache-Control", "no-store")
+	h.Del("ETag")
+	h.Del("Content-Disposition")
 	if isFragment(c.Request()) {
-		return c.String(status, e.Sentence+" "+e.Next)
+		return c.String(status, strings.TrimSpace(e.Sentence+" "+e.Next))
 	}
-	return w.show(c, status, "error", page{Title: http.StatusText(status), Error: e, Data: status})
+	title := errorTitles[status]
+	if title == "" {
+		title = "This did not work"
+	}
+	v := errorView{status, status == http.StatusUnauthorized}
+	return w.show(c, status, "error", page{Title: title, Error: e, Data: v})
 }
 
 // refusal separates what a form can show from what is an error.

@@ -10,18 +10,26 @@ import (
 	"illumi/server/internal/bus"
 )
 
-// Live pages: a hint at most this often, and a sign of life that keeps the
-// connection and tells the server when the reader has gone.
+// Live pages: a hint at most every liveGap. Every liveRound the page looks again
+// without one, because the words for a box age by themselves, and the stream
+// looks whether its reader is still signed in.
 const (
 	liveGap   = 300 * time.Millisecond
-	liveAlive = 20 * time.Second
+	liveRound = 30 * time.Second
 	liveWrite = 10 * time.Second
+)
+
+// Events of a live stream; they carry no data.
+const (
+	eventChanged = "event: changed\ndata: \n\n"
+	eventOver    = "event: over\ndata: \n\n" // signed out: do not come back
 )
 
 // live streams "changed" whenever a topic changes, beginning with one: what
 // happened while the page was away must show as well.
-func (w *Web) live(c echo.Context, topic bus.Topic) error {
-	sub := w.Bus.Subscribe(topic)
+func (w *Web) live(c echo.Context, topics ...bus.Topic) error {
+	ctx := c.Request().Context()
+	sub := w.Bus.Subscribe(topics...)
 	defer sub.Close()
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -29,9 +37,9 @@ func (w *Web) live(c echo.Context, topic bus.Topic) error {
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
 	control := http.NewResponseController(c.Response())
-	alive := time.NewTicker(liveAlive)
-	defer alive.Stop()
-	event := "event: changed\ndata: \n\n"
+	round := time.NewTicker(w.round)
+	defer round.Stop()
+	event := eventChanged
 	for {
 		if err := control.SetWriteDeadline(time.Now().Add(liveWrite)); err != nil {
 			return fmt.Errorf("web: live page: %w", err)
@@ -40,17 +48,27 @@ func (w *Web) live(c echo.Context, topic bus.Topic) error {
 			return nil //nolint:nilerr // the reader has gone
 		}
 		c.Response().Flush()
+		if event == eventOver {
+			return nil
+		}
 		select {
 		case <-time.After(liveGap):
 		case <-w.Base.Done():
 			return nil
 		}
-		event = "event: changed\ndata: \n\n"
 		select {
 		case <-sub.C:
-		case <-alive.C:
-			event = ": here\n\n"
-		case <-c.Request().Context().Done():
+		case <-round.C:
+			stands, err := w.Auth.Recheck(ctx)
+			if err != nil && ctx.Err() == nil {
+				// The answer has begun, so nobody else can tell; the page comes back by itself.
+				w.Log.Warn("a live page's session could not be looked at", "error", err)
+				return nil
+			}
+			if !stands {
+				event = eventOver
+			}
+		case <-ctx.Done():
 			return nil
 		case <-w.Base.Done():
 			return nil

@@ -2,11 +2,13 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"illumi/server/internal/bus"
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
 )
@@ -14,10 +16,23 @@ import (
 // listLength is one page of a list.
 const listLength = 50
 
+// Projects with whispers on their way say what these wait for: at most
+// waitingProjects of a page, with waitingWhispers each. Both bound the queries.
+const (
+	waitingProjects = 12
+	waitingWhispers = 3
+)
+
 type projectsView struct {
-	Projects []relay.ProjectRow
+	Projects []projectRow
 	More     string // id to go on after
 	Form     projectForm
+}
+
+type projectRow struct {
+	relay.ProjectRow
+	Waiting []whisperRow
+	Others  int // whispers on their way that Waiting does not show
 }
 
 type projectForm struct {
@@ -35,12 +50,34 @@ func (w *Web) projects(c echo.Context, status int, f projectForm, e *model.Error
 	if err != nil {
 		return err
 	}
-	v := projectsView{Projects: rows, Form: f}
+	v := projectsView{Form: f}
 	if len(rows) > listLength {
-		v.Projects = rows[:listLength]
-		v.More = v.Projects[listLength-1].ID
+		rows = rows[:listLength]
+		v.More = rows[listLength-1].ID
+	}
+	looked := 0
+	for _, r := range rows {
+		row := projectRow{ProjectRow: r}
+		if r.Counts.Travelling > 0 && looked < waitingProjects {
+			looked++
+			if row.Waiting, err = w.waiting(c, r.ID); err != nil {
+				return err
+			}
+			row.Others = max(0, r.Counts.Travelling-len(row.Waiting))
+		}
+		v.Projects = append(v.Projects, row)
 	}
 	return w.show(c, status, "projects", page{Title: "Projects", Nav: "projects", Data: v, Error: e})
+}
+
+// waiting is the newest travelling whispers of a project.
+func (w *Web) waiting(c echo.Context, project string) ([]whisperRow, error) {
+	rows, err := w.Relay.Whispers(c.Request().Context(), actor(c), project, "", 4*waitingWhispers)
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.DeleteFunc(rows, func(r relay.WhisperRow) bool { return r.Whisper.State != model.WhisperTravelling })
+	return w.whisperRows(c, rows[:min(len(rows), waitingWhispers)])
 }
 
 func (w *Web) projectCreate(c echo.Context) error {
@@ -62,6 +99,9 @@ func (w *Web) projectCreate(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		if e.Field == "hold" {
+			e.Field = "minutes" // as the form calls it
+		}
 		return w.projects(c, http.StatusUnprocessableEntity, f, e)
 	}
 	return c.Redirect(http.StatusSeeOther, "/projects/"+p.ID)
@@ -70,63 +110,97 @@ func (w *Web) projectCreate(c echo.Context) error {
 type projectView struct {
 	Project  model.Project
 	Whispers []whisperRow
+	First    bool // nothing newer is on another page
+	After    string
 	More     string
 }
 
 type whisperRow struct {
 	relay.WhisperRow
+	State    state
 	Box      string // whom it waits for
 	Presence presence
+	Turn     state
+	Beads    []bool // one for each turn; lit where it is answered
 }
 
-func (w *Web) projectShow(c echo.Context) error {
-	ctx := c.Request().Context()
-	p, err := w.Relay.Project(ctx, actor(c), c.Param("project"))
-	if err != nil {
-		return err
-	}
-	rows, err := w.Relay.Whispers(ctx, actor(c), p.ID, c.QueryParam("after"), listLength+1)
-	if err != nil {
-		return err
-	}
-	v := projectView{Project: p}
-	if len(rows) > listLength {
-		rows = rows[:listLength]
-		v.More = rows[listLength-1].ID
-	}
+// maxBeads is how many turns a list shows one by one.
+const maxBeads = 24
+
+func (w *Web) whisperRows(c echo.Context, rows []relay.WhisperRow) ([]whisperRow, error) {
 	var ids []string
 	for _, r := range rows {
 		if r.Progress.DeviceID != "" {
 			ids = append(ids, r.Progress.DeviceID)
 		}
 	}
-	boxes, err := w.Relay.BoxesByID(ctx, ids)
+	boxes, err := w.Relay.BoxesByID(c.Request().Context(), ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []whisperRow
+	for _, r := range rows {
+		row := whisperRow{WhisperRow: r, State: whisperStates[r.Whisper.State], Turn: hopStates[r.Progress.State]}
+		d, ok := boxes[r.Progress.DeviceID]
+		if ok && (r.Whisper.State == model.WhisperTravelling || r.Whisper.State == model.WhisperPaused) {
+			row.Box, row.Presence = d.Name, w.presence(d)
+		}
+		if r.Progress.State == model.HopPlanned {
+			row.Turn.Word = "its turn, but the box has another whisper first"
+		}
+		if n := r.Progress.Hops; n <= maxBeads {
+			row.Beads = make([]bool, n)
+			for i := range r.Progress.Answered {
+				row.Beads[i] = true
+			}
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+func (w *Web) projectView(c echo.Context) (projectView, error) {
+	ctx := c.Request().Context()
+	v := projectView{After: c.QueryParam("after")}
+	v.First = v.After == ""
+	var err error
+	if v.Project, err = w.Relay.Project(ctx, actor(c), c.Param("project")); err != nil {
+		return v, err
+	}
+	rows, err := w.Relay.Whispers(ctx, actor(c), v.Project.ID, v.After, listLength+1)
+	if err != nil {
+		return v, err
+	}
+	if len(rows) > listLength {
+		rows = rows[:listLength]
+		v.More = rows[listLength-1].ID
+	}
+	v.Whispers, err = w.whisperRows(c, rows)
+	return v, err
+}
+
+func (w *Web) projectShow(c echo.Context) error {
+	v, err := w.projectView(c)
 	if err != nil {
 		return err
 	}
-	for _, r := range rows {
-		row := whisperRow{WhisperRow: r}
-		if d, ok := boxes[r.Progress.DeviceID]; ok {
-			row.Box, row.Presence = d.Name, w.presence(d)
-		}
-		v.Whispers = append(v.Whispers, row)
+	if isFragment(c.Request()) {
+		return w.part(c, "project", "whispers", v)
 	}
-	return w.show(c, http.StatusOK, "project", page{Title: p.Title, Nav: "projects", Data: v})
+	return w.show(c, http.StatusOK, "project", page{Title: v.Project.Title, Nav: "projects", Data: v})
 }
 
-// presence is how a box is, in a word, an icon and a time.
-type presence struct {
-	Word model.Presence
-	Icon string
-	Seen time.Time
-}
-
-var presenceIcons = map[model.Presence]string{
-	model.PresenceNever: "never", model.PresenceOnline: "online", model.PresenceAway: "away",
-	model.PresenceDark: "dark", model.PresenceRevoked: "revoked",
-}
-
-func (w *Web) presence(d model.Device) presence {
-	p := d.Presence(w.Now())
-	return presence{p, presenceIcons[p], d.LastSeenAt}
+// projectLive tells of every listed whisper that can still change.
+func (w *Web) projectLive(c echo.Context) error {
+	v, err := w.projectView(c)
+	if err != nil {
+		return err
+	}
+	topics := []bus.Topic{bus.Boxes}
+	for _, r := range v.Whispers {
+		if r.Box != "" {
+			topics = append(topics, bus.Whisper(r.Whisper.ID))
+		}
+	}
+	return w.live(c, topics...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"illumi/protocol"
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
 )
@@ -24,10 +25,12 @@ type startView struct {
 type startForm struct {
 	Title        string
 	Audio, Image string // addresses of finished uploads
-	Chosen       []string
-	Count        string
-	Seed         string
-	Key          string
+	// What their files were called, to show the form again as it was.
+	AudioName, ImageName string
+	Chosen               []string
+	Count                string
+	Seed                 string
+	Key                  string
 }
 
 func (w *Web) startShow(c echo.Context) error {
@@ -57,10 +60,13 @@ func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) err
 func (w *Web) startSubmit(c echo.Context) error {
 	form, err := c.FormParams()
 	if err != nil {
-		return err
+		refused := model.Refuse(protocol.CodeInvalid, "This form could not be read.", "Load the page again and fill it in once more.")
+		refused.Wrapped = err
+		return refused
 	}
 	f := startForm{
-		Title: form.Get("title"), Audio: form.Get("audio"), Image: form.Get("image"), Chosen: form["box"],
+		Title: form.Get("title"), Audio: form.Get("audio"), Image: form.Get("image"),
+		AudioName: form.Get("audio_name"), ImageName: form.Get("image_name"), Chosen: form["box"],
 		Count: form.Get("count"), Seed: form.Get("seed"), Key: form.Get("key"),
 	}
 	count, err := strconv.Atoi(f.Count)
@@ -77,12 +83,26 @@ func (w *Web) startSubmit(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		f.forget(e)
 		return w.start(c, http.StatusUnprocessableEntity, f, e)
 	}
 	if len(started) == 1 {
 		return c.Redirect(http.StatusSeeOther, "/whispers/"+started[0].ID)
 	}
 	return c.Redirect(http.StatusSeeOther, "/projects/"+c.Param("project"))
+}
+
+// forget drops a file that the server does not have any more.
+func (f *startForm) forget(e *model.Error) {
+	if e.Code != protocol.CodeUploadUnknown {
+		return
+	}
+	switch e.Field {
+	case "audio":
+		f.Audio, f.AudioName = "", ""
+	case "image":
+		f.Image, f.ImageName = "", ""
+	}
 }
 
 // uploadID takes the id out of an upload's address.

@@ -50,12 +50,13 @@ type Options struct {
 type Web struct {
 	Options
 	views views
+	round time.Duration // of live pages
 }
 
 // New parses every view; one that does not parse stops the start.
 func New(o Options) (*Web, error) {
 	v, err := parseViews()
-	return &Web{Options: o, views: v}, err
+	return &Web{Options: o, views: v, round: liveRound}, err
 }
 
 // Register adds the routes, and uploads for the pages' files.
@@ -66,6 +67,8 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 		return c.Redirect(http.StatusFound, "/assets/"+assets.Path("favicon.svg"))
 	})
 	g := e.Group("", w.headers, w.Auth.Sessions(e.HTTPErrorHandler))
+	g.Any("/app/uploads", upload, w.signedIn)
+	g.Any("/app/uploads/*", upload, w.signedIn)
 	g.GET("/setup", w.setupShow)
 	g.POST("/setup", w.setupSubmit)
 	g.GET("/sign-in", w.signInShow)
@@ -76,11 +79,14 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.GET("/", w.projectList)
 	in.POST("/projects", w.projectCreate)
 	in.GET("/projects/:project", w.projectShow)
+	in.GET("/projects/:project/live", w.projectLive)
 	in.GET("/projects/:project/start", w.startShow)
 	in.POST("/projects/:project/start", w.startSubmit)
 	in.GET("/whispers/:whisper", w.whisperShow)
 	in.GET("/whispers/:whisper/live", w.whisperLive)
-	in.POST("/whispers/:whisper/:step", w.whisperSteer)
+	in.POST("/whispers/:whisper/pause", w.whisperPause)
+	in.POST("/whispers/:whisper/resume", w.whisperResume)
+	in.POST("/whispers/:whisper/end", w.whisperEnd)
 	in.GET("/whispers/:whisper/whisper.json", w.whisperJSON)
 	in.GET("/whispers/:whisper/media/:name", w.whisperMedia)
 	in.GET("/boxes", w.boxesShow)
@@ -88,8 +94,6 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/codes", w.codeCreate)
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
-	in.Any("/app/uploads", upload)
-	in.Any("/app/uploads/*", upload)
 }
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +

@@ -2,6 +2,7 @@
 // so that a browser may keep them for ever. Beside them: manifest.json, which tells the server the
 // hashed name of each plain name, and licences.txt for everything that ended up in a bundle.
 import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, 'dist');
-const entries = ['app.js', 'app.css', 'start.js'];
+const entries = ['app.js', 'app.css', 'setup.js', 'start.js'];
+const drawings = ['favicon.svg', 'icons.svg']; // taken as they are
 
 // Bootstrap switches to dark by an attribute, which only a script could set, after the first paint.
 // Each dark rule is therefore repeated under the browser's own preference; the attribute still wins.
@@ -84,6 +86,12 @@ for (const name of entries) {
 
 await clean();
 for (const { path: file, contents } of result.outputFiles) await writeFile(file, contents);
+for (const name of drawings) {
+  const contents = await readFile(path.join(here, 'src', name));
+  const hash = createHash('sha256').update(contents).digest('hex').slice(0, 8).toUpperCase();
+  manifest[name] = name.replace('.', `-${hash}.`);
+  await writeFile(path.join(dist, manifest[name]), contents);
+}
 await writeFile(path.join(dist, 'licences.txt'), await licences(Object.keys(inputs)));
 // Last, since it is what says that the rest is there.
 await writeFile(path.join(dist, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);

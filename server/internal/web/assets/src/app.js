@@ -1,5 +1,8 @@
-// What every page loads: htmx with its server-sent events, and the one Bootstrap widget that needs a script.
-// The order counts: hx-sse registers itself on the global htmx that the first import makes.
+// What every page loads: htmx with its server-sent events, and our own manners.
+// The order counts: hx-sse and calm register themselves on the global htmx that the first import makes.
 import 'htmx.org/dist/htmx.esm.js';
 import 'htmx.org/dist/ext/hx-sse.js';
-import 'bootstrap/js/src/collapse.js';
+import './calm.js';
+import './times.js';
+import './confirm.js';
+import './copy.js';

@@ -1,0 +1,39 @@
+// Live updates must not disturb the reader: what is open stays open, what plays
+// plays on, a time that has not changed keeps its words.
+
+const playing = (node) => [...node.querySelectorAll('audio')].some((sound) => !sound.paused && !sound.ended);
+
+window.htmx.registerExtension('calm', {
+  htmx_before_morph_node: (node, { newNode }) => {
+    if (node.tagName === 'TIME' && node.dateTime === newNode.dateTime) return false;
+    // A place that shows something else from time to time waits until it has been heard.
+    return !(node.hasAttribute('data-hold') && playing(node));
+  },
+  // The reader opens and closes these; the server knows nothing of it.
+  htmx_before_morph_attr: (node, { attrName }) => !(attrName === 'open' && node.tagName === 'DETAILS'),
+});
+
+// Then it catches up.
+for (const event of ['pause', 'ended']) {
+  document.addEventListener(event, ({ target }) => {
+    const fragment = target.closest?.('[data-hold]') && target.closest('[hx-get]');
+    if (fragment) window.htmx.trigger(fragment, 'refresh');
+  }, true); // media events do not bubble
+}
+
+// One recording at a time.
+document.addEventListener('play', ({ target }) => {
+  document.querySelectorAll('audio').forEach((sound) => { if (sound !== target) sound.pause(); });
+}, true);
+
+// The stream says that nobody is signed in here any more.
+document.addEventListener('over', () => {
+  const note = document.createElement('p');
+  note.className = 'alert alert-warning';
+  note.setAttribute('role', 'alert');
+  const link = document.createElement('a');
+  link.href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
+  link.textContent = 'Sign in again';
+  note.append('You are signed out, so this page has stopped following. ', link, '.');
+  document.querySelector('main').prepend(note);
+});

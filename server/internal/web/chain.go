@@ -1,0 +1,213 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
+)
+
+// whisperView is the whisper's page.
+type whisperView struct {
+	relay.View
+	State    state
+	Seed     answer
+	Last     *hopView // the latest answered turn
+	Hops     []hopView
+	Late     []lateView
+	Mails    []mailView
+	History  []eventView
+	Answered int
+	Waiting  *hopView // whose turn it is
+}
+
+// Travelling, Steerable: what can be done with the whisper now.
+func (v whisperView) Travelling() bool { return v.Whisper.State == model.WhisperTravelling }
+
+// Steerable reports whether the whisper can still be ended.
+func (v whisperView) Steerable() bool {
+	return v.Whisper.State == model.WhisperTravelling || v.Whisper.State == model.WhisperPaused
+}
+
+// answer is what was said and shown at one position; URLs are empty where
+// there is nothing.
+type answer struct {
+	ID               string // of its elements on the page
+	Whose            string
+	Image, Audio     *model.File // shared copies
+	ImageURL         string
+	AudioURL         string
+	OriginalImageURL string
+	OriginalAudioURL string
+}
+
+// On gives the answer another place on the page, where its elements need other ids.
+func (a answer) On(place string) answer {
+	a.ID = place + "-" + a.ID
+	return a
+}
+
+type hopView struct {
+	model.Hop
+	Box      string
+	Presence presence
+	State    state
+	Since    time.Time
+	Now      bool // its turn
+	Lit      bool // answered
+	News     string
+	Steps    []step
+	Answer   answer
+	Facts    string // what the box tells of how the answer came about
+}
+
+// step is one of a turn's times.
+type step struct {
+	Word string
+	At   time.Time
+}
+
+type lateView struct {
+	Box, State string
+	At         time.Time
+	Answer     answer
+}
+
+type mailView struct {
+	model.Mail
+	State state
+}
+
+type eventView struct {
+	Before, Box, After string // the sentence around the box's name
+	At                 time.Time
+}
+
+func (w *Web) compose(v relay.View) whisperView {
+	out := whisperView{View: v, State: whisperStates[v.Whisper.State], Seed: answerOf(v, 0, "")}
+	out.Seed.Whose = "the seed"
+	for _, h := range v.Whisper.Hops {
+		out.Hops = append(out.Hops, w.hopView(v, h))
+	}
+	for i := range out.Hops {
+		h := &out.Hops[i]
+		if h.Lit {
+			out.Answered++
+			out.Last = h
+		}
+		if !h.Hop.State.Over() && out.Waiting == nil && out.Steerable() {
+			out.Waiting, h.Now = h, true
+			h.News = hopNews(*h)
+		}
+	}
+	for _, r := range v.Replies {
+		if r.State != protocol.ReplyLate {
+			continue
+		}
+		late := lateView{Box: v.Boxes[r.DeviceID].Name, At: r.ReceivedAt}
+		if h, ok := v.Whisper.HopByID(r.HopID); ok {
+			late.Answer = answerOf(v, h.Position, r.ID)
+			late.Answer.Whose = "the late answer of " + late.Box
+		}
+		out.Late = append(out.Late, late)
+	}
+	for _, m := range v.Mails {
+		out.Mails = append(out.Mails, mailView{m, mailState(m)})
+	}
+	for _, e := range v.Events {
+		out.History = append(out.History, historyLine(e, v.Boxes[e.DeviceID].Name))
+	}
+	return out
+}
+
+func (w *Web) hopView(v relay.View, h model.Hop) hopView {
+	box := v.Boxes[h.DeviceID]
+	out := hopView{
+		Hop: h, Box: box.Name, Presence: w.presence(box),
+		State: hopState(h, v.Whisper.State), Since: hopSince(h), Lit: h.ReplyID != "",
+	}
+	for _, s := range []step{
+		{"turn began", h.OfferedAt}, {"at the box", h.DeliveredAt}, {"heard", h.HeardAt},
+		{"answer saved at the box", h.SavedAt}, {"answer here", h.ReceivedAt}, {"passed on", h.ApprovedAt}, {"stopped", h.EndedAt},
+	} {
+		if !s.At.IsZero() {
+			out.Steps = append(out.Steps, s)
+		}
+	}
+	if !out.Lit {
+		return out
+	}
+	out.Answer = answerOf(v, h.Position, h.ReplyID)
+	out.Answer.Whose = fmt.Sprintf("turn %d, %s", h.Position, box.Name)
+	if i := slices.IndexFunc(v.Replies, func(r model.Reply) bool { return r.ID == h.ReplyID }); i >= 0 {
+		out.Facts = facts(v.Replies[i].Facts)
+	}
+	return out
+}
+
+func facts(f protocol.Facts) string {
+	var parts []string
+	if f.Plays > 0 {
+		parts = append(parts, "listened "+plural(f.Plays, "time", "times"))
+	}
+	if f.Takes > 0 {
+		parts = append(parts, "spoke "+plural(f.Takes, "time", "times"))
+	}
+	switch f.Photo {
+	case "declined":
+		parts = append(parts, "wanted no photo")
+	case "dark":
+		parts = append(parts, "the photo was too dark")
+	case "failed":
+		parts = append(parts, "the photo failed")
+	}
+	switch f.SentBy {
+	case "press":
+		parts = append(parts, "sent by a press")
+	case "grace":
+		parts = append(parts, "sent by itself after the pause")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func historyLine(e model.Event, box string) eventView {
+	words, ok := eventWords[e.Kind]
+	if !ok {
+		words = e.Kind
+	}
+	before, after, named := strings.Cut(words, "%s")
+	if !named {
+		box = ""
+	}
+	return eventView{before, box, after, e.At}
+}
+
+// answerOf gathers the files of one position; reply is "" for the seed.
+func answerOf(v relay.View, position int, reply string) answer {
+	a := answer{ID: "seed"}
+	if reply != "" {
+		a.ID = reply
+	}
+	for i := range v.Files {
+		f := &v.Files[i]
+		if f.Position != position || f.ReplyID != reply {
+			continue
+		}
+		url := fileURL(*f)
+		switch {
+		case f.Role == protocol.RoleImage && f.Variant == model.VariantShared:
+			a.Image, a.ImageURL = f, url
+		case f.Role == protocol.RoleImage:
+			a.OriginalImageURL = url
+		case f.Variant == model.VariantShared:
+			a.Audio, a.AudioURL = f, url
+		default:
+			a.OriginalAudioURL = url
+		}
+	}
+	return a
+}

@@ -1,0 +1,152 @@
+package web
+
+import (
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+)
+
+// state is how something stands, for people: a word, an icon of the sprite and
+// a tone of the style sheet. No state is told by colour alone.
+type state struct {
+	Word string
+	Icon string
+	Tone string // quiet, live, hold, good, bad
+}
+
+var whisperStates = map[model.WhisperState]state{
+	model.WhisperDraft:      {"not started", "draft", "quiet"},
+	model.WhisperTravelling: {"travelling", "travelling", "live"},
+	model.WhisperPaused:     {"paused", "pause", "hold"},
+	model.WhisperComplete:   {"complete", "complete", "good"},
+	model.WhisperEnded:      {"ended early", "ended", "quiet"},
+}
+
+var hopStates = map[model.HopState]state{
+	model.HopPlanned:   {"not yet its turn", "planned", "quiet"},
+	model.HopOffered:   {"on its way to the box", "offered", "live"},
+	model.HopDelivered: {"at the box, not heard yet", "delivered", "live"},
+	model.HopHeard:     {"heard, no answer yet", "heard", "live"},
+	model.HopReceived:  {"answered", "complete", "good"},
+	model.HopHeld:      {"answered, goes on after the pause", "held", "hold"},
+	model.HopApproved:  {"answered", "complete", "good"},
+	model.HopSkipped:   {"skipped", "skipped", "quiet"},
+	model.HopRejected:  {"not passed on", "ended", "quiet"},
+	model.HopWithdrawn: {"not answered", "ended", "quiet"},
+}
+
+// hopState says how a hop stands. Steps that the box told of on its way to an
+// answer are finer than the hop's state.
+func hopState(h model.Hop, whisper model.WhisperState) state {
+	s := hopStates[h.State]
+	switch {
+	case h.State == model.HopPlanned && !h.ReadyAt.IsZero():
+		return state{"its turn, but its box has another whisper first", "queued", "hold"}
+	case h.State == model.HopHeard && !h.SavedAt.IsZero():
+		return state{"answered, the answer is on its way here", "sending", "live"}
+	case h.State == model.HopHeard && !h.RecordingAt.IsZero():
+		return state{"speaking an answer", "microphone", "live"}
+	case h.State == model.HopHeld && whisper == model.WhisperPaused:
+		return state{"answered, waits until the whisper goes on", "held", "hold"}
+	}
+	return s
+}
+
+// hopSince is when a hop came to its present state; zero while it is planned.
+func hopSince(h model.Hop) time.Time {
+	for _, t := range []time.Time{h.EndedAt, h.ReceivedAt, h.SavedAt, h.RecordingAt, h.HeardAt, h.DeliveredAt, h.OfferedAt, h.ReadyAt} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// presence is how a box is, and when it was heard of last.
+type presence struct {
+	state
+	Seen time.Time
+	Kind model.Presence
+}
+
+var presences = map[model.Presence]state{
+	model.PresenceNever:   {"never seen", "never", "quiet"},
+	model.PresenceOnline:  {"online", "online", "good"},
+	model.PresenceAway:    {"away", "away", "hold"},
+	model.PresenceDark:    {"dark", "dark", "bad"},
+	model.PresenceRevoked: {"revoked", "revoked", "quiet"},
+}
+
+func (w *Web) presence(d model.Device) presence {
+	p := d.Presence(w.Now())
+	return presence{presences[p], d.LastSeenAt, p}
+}
+
+// Alive reports whether the box would take a whisper now.
+func (p presence) Alive() bool { return p.Kind == model.PresenceOnline }
+
+// Lost reports whether somebody should look after the box.
+func (p presence) Lost() bool {
+	return p.Kind == model.PresenceDark || p.Kind == model.PresenceRevoked
+}
+
+var codeStates = map[model.CodeState]state{
+	model.CodeOpen:    {"open", "key", "live"},
+	model.CodeUsed:    {"used", "complete", "good"},
+	model.CodeExpired: {"expired", "away", "quiet"},
+	model.CodeRevoked: {"revoked", "revoked", "quiet"},
+}
+
+var mailStates = map[model.MailState]state{
+	model.MailQueued: {"waiting to be sent", "mail", "hold"},
+	model.MailSent:   {"sent", "sent", "good"},
+	model.MailFailed: {"could not be sent", "warning", "bad"},
+}
+
+func mailState(m model.Mail) state {
+	s := mailStates[m.State]
+	if m.State == model.MailQueued && m.Attempts > 0 {
+		s.Word = "not sent yet, will be tried again"
+	}
+	return s
+}
+
+// eventWords tell a line of the history; %s is the box.
+var eventWords = map[string]string{
+	"started":                      "The whisper set out.",
+	"offered":                      "The turn of %s began.",
+	string(protocol.TypeDelivered): "The whisper arrived at %s.",
+	string(protocol.TypeHeard):     "%s heard it.",
+	string(protocol.TypeRecording): "%s began to speak.",
+	string(protocol.TypeSaved):     "%s finished an answer.",
+	"received":                     "The answer of %s arrived here.",
+	"approved":                     "The pause was over, and the answer of %s went on.",
+	"taken back":                   "%s took the answer back.",
+	"late":                         "An answer of %s came after its turn.",
+	"paused":                       "The whisper was paused.",
+	"resumed":                      "The whisper went on.",
+	"ended":                        "The whisper was ended.",
+	"complete":                     "The whisper was complete.",
+}
+
+// hopNews is what the summary says of the turn that the whisper waits for.
+func hopNews(h hopView) string {
+	switch h.Hop.State {
+	case model.HopPlanned:
+		return "waits for a turn at"
+	case model.HopOffered:
+		return "is on its way to"
+	case model.HopHeld:
+		return "is held for a pause after the answer of"
+	}
+	switch {
+	case !h.SavedAt.IsZero():
+		return "is about to get the answer of"
+	case !h.RecordingAt.IsZero():
+		return "is being answered at"
+	case h.Hop.State == model.HopHeard:
+		return "was heard and waits for an answer at"
+	}
+	return "waits to be heard at"
+}
