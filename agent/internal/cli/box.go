@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+
+	"illumi/agent/internal/config"
+	"illumi/agent/internal/daemon"
+	"illumi/agent/internal/link"
+	"illumi/agent/internal/media"
+	"illumi/agent/internal/panel"
+	"illumi/agent/internal/spool"
+	"illumi/agent/internal/transfer"
+	"illumi/protocol"
+)
+
+// parts are what a box is made of besides its disk and its server.
+type parts struct {
+	board      board
+	caps       protocol.Capabilities
+	panel      panel.Panel
+	microphone daemon.Microphone
+	speaker    media.Speaker
+	camera     daemon.Camera
+	pack       media.Pack
+	pace       media.Pace
+	clockKnown func() bool
+	started    func(*daemon.Daemon) // before it runs; may be nil
+}
+
+// box runs an enrolled box until ctx ends.
+func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.Logger) (err error) {
+	sp, err := spool.Open(spool.Options{Dir: c.StateDir, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sp.Close()) }()
+	client, err := transfer.New(transfer.Options{Server: c.Server, Secret: string(c.Secret), Board: b.board.serial, Plain: c.Plain})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	boot := p.readLine("proc/sys/kernel/random/boot_id")
+	l, err := link.New(link.Options{
+		Server: c.Server, Secret: string(c.Secret), Board: b.board.serial, Plain: c.Plain, Pending: sp.Pending, Logger: log,
+		Hello: func() protocol.Hello {
+			return protocol.Hello{Version: protocol.Version, Agent: protocol.Build, BootID: boot, Capabilities: b.caps}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	d, err := daemon.New(daemon.Options{
+		Spool: sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,
+		Pace: b.pace, Buttons: b.caps.Buttons, ServerID: c.ServerID, BootID: boot, ClockKnown: b.clockKnown,
+		StatusFile: statusFile(c.StateDir), Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	if b.started != nil {
+		b.started(d)
+	}
+	return d.Run(ctx)
+}
+
+func statusFile(state string) string { return filepath.Join(state, "status.json") }

@@ -1,0 +1,250 @@
+// Package cli is the command line of illumi-agent. Every command says in plain
+// words what it did, and ends an error with what to type next.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"illumi/agent/internal/config"
+	"illumi/agent/internal/spool"
+	"illumi/protocol"
+)
+
+// Exit codes, a contract with the unit file and with scripts (docs/agent.md).
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNotEnrolled = 3
+	exitRefused     = 4
+	exitUnreachable = 5
+	exitHardware    = 6
+)
+
+const exitCodes = `Exit codes:
+  0  done
+  1  failed
+  2  the command was typed wrongly
+  3  this box is not enrolled
+  4  the server refused
+  5  the server could not be reached
+  6  hardware is missing`
+
+// Stdio is where the program reads and writes.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// failure is an error with its exit code, in words.
+type failure struct {
+	code int
+	text string // a sentence
+	next string // what to do
+	err  error  // the cause, for --log debug; may be nil
+}
+
+func (f *failure) Error() string { return strings.TrimSpace(f.text + " " + f.next) }
+func (f *failure) Unwrap() error { return f.err }
+
+func usage(format string, args ...any) error {
+	return &failure{code: exitUsage, text: fmt.Sprintf(format, args...)}
+}
+
+type program struct {
+	stdio Stdio
+	env   []string
+	root  string // of the file system, "/" but in tests
+
+	config, state string // flags
+	logLevel      string
+	plain         bool
+}
+
+// Run runs the program and returns its exit code.
+func Run(ctx context.Context, args []string, stdio Stdio, env []string) int {
+	p := &program{stdio: stdio, env: env, root: "/"}
+	return p.run(ctx, args)
+}
+
+func (p *program) run(ctx context.Context, args []string) int {
+	cmd := p.command()
+	cmd.SetArgs(args)
+	cmd.SetIn(p.stdio.In)
+	cmd.SetOut(p.stdio.Out)
+	cmd.SetErr(p.stdio.Err)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	f := explain(err)
+	text := f.Error()
+	if f.code == exitUsage {
+		text += "\nSee illumi-agent --help."
+	}
+	_, _ = fmt.Fprintln(p.stdio.Err, "illumi-agent:", text) // nowhere else to tell
+	return f.code
+}
+
+// explain gives an error its exit code and its words.
+func explain(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	switch {
+	case errors.Is(err, config.ErrNotEnrolled):
+		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.", next: "Run: illumi-agent enroll https://SERVER CODE", err: err}
+	case errors.Is(err, config.ErrAddress):
+		return &failure{code: exitUsage, text: sentence(err.Error()), err: err}
+	case errors.Is(err, spool.ErrInUse):
+		return &failure{code: exitFailed, text: "Another illumi-agent is running with this state directory.",
+			next: "Stop it, or name another directory with --state.", err: err}
+	}
+	return &failure{code: exitFailed, text: sentence(err.Error()), err: err}
+}
+
+// sentence makes an error's text one.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.ContainsAny(s[len(s)-1:], ".!?)") {
+		s += "."
+	}
+	return s
+}
+
+func (p *program) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "illumi-agent",
+		Short: "Runs a box that receives whispers and sends answers",
+		Long: `illumi-agent runs a box: a light, a button, a microphone, a loudspeaker and a camera.
+Whispers come to the box from its server; the citizen hears one, answers it, and the
+answer goes on to the next box.
+
+A new box is enrolled once with a code from the server's pages, then runs:
+
+  illumi-agent enroll https://whispers.example.org ABCDE-23456
+  illumi-agent run
+
+To try a box without any hardware, in this terminal and on a page of this machine:
+
+  illumi-agent simulate http://127.0.0.1:8080 ABCDE-23456 --listen 127.0.0.1:8090
+
+Every setting can be given as a flag, in the environment (ILLUMI_AGENT_STATE_DIR) or in
+the configuration file (state_dir: …). A flag wins over the environment, that over the file.
+
+` + exitCodes,
+		Version:       protocol.Build,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("illumi-agent {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", sentence(err.Error())) })
+	f := root.PersistentFlags()
+	f.StringVar(&p.config, "config", "", "configuration `FILE` (default agent.yaml in --state, else /etc/illumi/agent.yaml)")
+	f.StringVar(&p.state, "state", "", "`DIR` in which the box keeps its whispers (default /var/lib/illumi-agent)")
+	f.StringVar(&p.logLevel, "log", "", "how much to log: debug, info, warn or error")
+	f.BoolVar(&p.plain, "plain", false, "allow http:// to another machine, where recordings could be overheard; for trying out only")
+	root.AddGroup(&cobra.Group{ID: "box", Title: "The box:"}, &cobra.Group{ID: "try", Title: "Trying out:"})
+	for _, c := range []*cobra.Command{p.enrollCommand(), p.runCommand(), p.statusCommand()} {
+		c.GroupID = "box"
+		root.AddCommand(c)
+	}
+	simulate := p.simulateCommand()
+	simulate.GroupID = "try"
+	root.AddCommand(simulate, p.versionCommand())
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasSubCommands():
+		return usage("There is no command %.40q.", args[0])
+	}
+	return usage("%s takes nothing more, but %.40q was given.", cmd.CommandPath(), args[0])
+}
+
+func (p *program) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Say which version this is",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return p.say("illumi-agent %s (wire version %d)", protocol.Build, protocol.Version)
+		},
+	}
+}
+
+// say writes a line for the person at the terminal.
+func (p *program) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(p.stdio.Out, format+"\n", args...)
+	return err
+}
+
+// defaults are where a box keeps things.
+type defaults struct{ config, state string }
+
+var installed = defaults{config: "/etc/illumi/agent.yaml", state: "/var/lib/illumi-agent"}
+
+// load reads the settings and says in which file they are.
+func (p *program) load(def defaults) (config.Config, string, error) {
+	file := p.config
+	switch {
+	case file != "":
+	case p.state != "":
+		file = filepath.Join(p.state, "agent.yaml")
+	default:
+		file = def.config
+	}
+	flags := map[string]string{}
+	if p.state != "" {
+		flags["state_dir"] = p.state
+	}
+	if p.logLevel != "" {
+		flags["log"] = p.logLevel
+	}
+	if p.plain {
+		flags["plain"] = "true"
+	}
+	c, err := config.Load(config.Options{File: file, Env: p.env, Flags: flags, StateDir: def.state})
+	return c, file, err
+}
+
+// logger writes to standard error.
+func (p *program) logger(level slog.Leveler) *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.stdio.Err, &slog.HandlerOptions{Level: level}))
+}
+
+// getenv reads the environment that Run was given.
+func (p *program) getenv(name string) string {
+	for _, pair := range p.env {
+		if v, ok := strings.CutPrefix(pair, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// readLine reads a small file of the machine, without what ends it.
+func (p *program) readLine(name string) string {
+	data, err := os.ReadFile(filepath.Join(p.root, name))
+	if err != nil {
+		return "" // not every machine has it
+	}
+	return strings.TrimSpace(strings.TrimRight(string(data), "\x00"))
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"illumi/agent/internal/config"
+	"illumi/agent/internal/transfer"
+	"illumi/protocol"
+)
+
+func (p *program) enrollCommand() *cobra.Command {
+	var name string
+	var again bool
+	c := &cobra.Command{
+		Use:   "enroll URL CODE",
+		Short: "Make this machine a box of a server",
+		Long: `enroll makes this machine a box of a server. The code comes from the server's
+pages; it works once, for 24 hours. Nothing is written before every step has been
+proven, and where an answer got lost the same command may simply be given again.
+
+` + exitCodes,
+		Example: `  illumi-agent enroll https://whispers.example.org ABCDE-23456
+  illumi-agent enroll https://whispers.example.org ABCDE-23456 --name "Kitchen, Mrs Eyre"`,
+		Args: twoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, file, err := p.load(installed)
+			if err != nil {
+				return err
+			}
+			b := p.realBoard()
+			if b.serial == "" {
+				return &failure{code: exitHardware, text: "This machine has neither a serial number nor a machine id.",
+					next: "Run: systemd-machine-id-setup"}
+			}
+			if cfg.Enrolled() == nil && !again {
+				return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".",
+					next: "To enrol it anew, add --again."}
+			}
+			e := enrolment{typed: args[0], code: args[1], name: name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: b,
+				caps: protocol.Capabilities{Buttons: 1, Audio: "audio/wav"}}
+			if err := p.enroll(cmd.Context(), e); err != nil {
+				return err
+			}
+			return p.say("Next: illumi-agent run")
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", "the box's `NAME` (default: the one the code was made for)")
+	c.Flags().BoolVar(&again, "again", false, "enrol a box anew that is enrolled already")
+	return c
+}
+
+func twoArgs(cmd *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return usage("Type the server's address and the code: %s https://SERVER CODE.", cmd.CommandPath())
+	}
+	return nil
+}
+
+// enrolment is what an installer asks for.
+type enrolment struct {
+	typed, code, name string
+	plain             bool
+	state, file       string // directory; configuration
+	board             board
+	caps              protocol.Capabilities
+}
+
+// attempt is kept while an enrolment is under way, so that its repetition after
+// a lost answer is the same request.
+type attempt struct {
+	Server string `json:"server"`
+	Code   string `json:"code"` // its SHA-256
+	Secret string `json:"secret"`
+}
+
+// enroll does and shows every step; only when all is proven the configuration
+// is written.
+func (p *program) enroll(ctx context.Context, e enrolment) error {
+	server, err := config.Server(e.typed, e.plain)
+	if err != nil {
+		return err
+	}
+	code, ok := protocol.NormalizeCode(e.code)
+	if !ok {
+		return usage("This cannot be a code: codes have %d letters and digits, such as ABCDE-23456.", protocol.CodeLength)
+	}
+	if e.name != "" {
+		name, ok := protocol.CleanName(e.name)
+		if !ok {
+			return usage("This cannot be a name: 1 to %d characters in one line.", protocol.MaxNameRunes)
+		}
+		e.name = name
+	}
+	if err := p.say("Address      %s", server); err != nil {
+		return err
+	}
+	if err := p.probe(ctx, server, e.plain); err != nil {
+		return p.stepFailed("Server", err)
+	}
+	if err := p.say("Server       an illumi server answers"); err != nil {
+		return err
+	}
+	a, err := p.begin(e.state, server, code)
+	if err != nil {
+		return p.stepFailed("State", err)
+	}
+	answer, err := p.redeem(ctx, e, a, code)
+	if err != nil {
+		return p.stepFailed("Code", err)
+	}
+	if err := p.say("Code         accepted: this box is %q at %s", answer.Name, answer.Server); err != nil {
+		return err
+	}
+	if off := time.Since(answer.ServerTime).Abs(); off > 2*time.Minute {
+		if err := p.say("Clock        differs from the server's by %s; quiet hours need a clock that is right", off.Round(time.Second)); err != nil {
+			return err
+		}
+	}
+	if err := p.prove(ctx, server, a.Secret, e); err != nil {
+		return p.stepFailed("Key", err)
+	}
+	if err := p.say("Key          the server knows this box by its own key"); err != nil {
+		return err
+	}
+	id := config.Identity{Server: server, ServerID: answer.ServerID, Device: answer.Device, Name: answer.Name, Secret: config.Secret(a.Secret)}
+	if err := config.Save(e.file, id, e.plain); err != nil {
+		return p.stepFailed("Written", err)
+	}
+	if err := os.Remove(attemptFile(e.state)); err != nil {
+		return err
+	}
+	return p.say("Written      %s", e.file)
+}
+
+// stepFailed shows where it ended. The error itself is told once, at the end.
+func (p *program) stepFailed(step string, err error) error {
+	return errors.Join(explainServer(err), p.say("%-12s failed", step))
+}
+
+// probe asks without a key: an illumi server says in its own words that one is
+// needed, and its certificate is proven on the way.
+func (p *program) probe(ctx context.Context, server string, plain bool) error {
+	c, err := transfer.New(transfer.Options{Server: server, Plain: plain, Stall: enrollStall})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Offers(ctx, "")
+	if problem, ok := errors.AsType[*protocol.Problem](err); ok && problem.Status == 401 {
+		return nil
+	}
+	if err == nil {
+		return transfer.ErrNotOurs // it lets in anybody
+	}
+	return err
+}
+
+// enrollStall is how long an installer waits for an answer that does not come.
+const enrollStall = 20 * time.Second
+
+func (p *program) redeem(ctx context.Context, e enrolment, a attempt, code string) (protocol.EnrollResponse, error) {
+	c, err := transfer.New(transfer.Options{Server: a.Server, Plain: e.plain, Stall: enrollStall})
+	if err != nil {
+		return protocol.EnrollResponse{}, err
+	}
+	defer c.Close()
+	return c.Enroll(ctx, protocol.EnrollRequest{
+		Code: code, Name: e.name, Secret: a.Secret, BoardModel: e.board.model, BoardSerial: e.board.serial,
+		Agent: protocol.Build, Version: protocol.Version, Capabilities: e.caps,
+	})
+}
+
+// prove makes one request with the new key.
+func (p *program) prove(ctx context.Context, server, secret string, e enrolment) error {
+	c, err := transfer.New(transfer.Options{Server: server, Secret: secret, Board: e.board.serial, Plain: e.plain, Stall: enrollStall})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Offers(ctx, "")
+	return err
+}
+
+func attemptFile(state string) string { return filepath.Join(state, "enrolling") }
+
+// begin makes a secret for this server and code, or finds the one of an earlier
+// attempt. It is on the disk before the server hears of it.
+func (p *program) begin(state, server, code string) (attempt, error) {
+	sum := sha256.Sum256([]byte("illumi code " + code))
+	want := attempt{Server: server, Code: hex.EncodeToString(sum[:])}
+	var a attempt
+	data, err := os.ReadFile(attemptFile(state))
+	switch {
+	case err == nil && json.Unmarshal(data, &a) == nil && a.Server == want.Server && a.Code == want.Code && protocol.ValidSecret(a.Secret):
+		return a, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return a, err
+	}
+	want.Secret = newSecret()
+	if data, err = json.Marshal(want); err != nil {
+		return want, err
+	}
+	return want, writeKept(attemptFile(state), data)
+}
+
+// newSecret is 256 bits as the wire spells them.
+func newSecret() string {
+	b := make([]byte, protocol.SecretBytes)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

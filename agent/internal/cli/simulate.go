@@ -1,0 +1,293 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"illumi/agent/internal/config"
+	"illumi/agent/internal/daemon"
+	"illumi/agent/internal/media"
+	"illumi/agent/internal/panel"
+	"illumi/protocol"
+)
+
+// simulation is what simulate was asked for.
+type simulation struct {
+	name                     string
+	listen                   string
+	auto                     bool
+	answerAudio, answerImage string
+	hear                     string
+	speed                    float64
+	buttons                  int
+}
+
+func (p *program) simulateCommand() *cobra.Command {
+	var s simulation
+	c := &cobra.Command{
+		Use:   "simulate [URL CODE]",
+		Short: "Run a box without hardware, in this terminal and on a page",
+		Long: `simulate runs the same program as on a real box, with a light and a button in this
+terminal. Space presses the button, q ends. With --listen the box also has a page on this
+machine, where its picture is seen, its voice heard, and an answer given by the computer's
+own microphone and camera.
+
+A box that is not enrolled needs the server's address and a code; later it is enough to
+name its directory. The same command may be given again: a box that is enrolled already
+just goes on.
+
+` + exitCodes,
+		Example: `  illumi-agent simulate http://127.0.0.1:8080 ABCDE-23456 --name janeeyre --state ./janeeyre
+  illumi-agent simulate --state ./janeeyre --listen 127.0.0.1:8090
+  illumi-agent simulate --state ./janeeyre --auto --speed 20
+  illumi-agent simulate --state ./janeeyre --auto --answer-audio answer.wav --answer-image answer.jpg`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return twoArgs(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return p.simulate(cmd.Context(), s, args) },
+	}
+	f := c.Flags()
+	f.StringVar(&s.name, "name", "", "the box's `NAME` (default: the one the code was made for)")
+	f.StringVar(&s.listen, "listen", "", "serve the box's page on this `ADDRESS` of this machine, such as 127.0.0.1:8090")
+	f.BoolVar(&s.auto, "auto", false, "answer by itself, like a person would")
+	f.StringVar(&s.answerAudio, "answer-audio", "", "answer with this WAV `FILE` instead of made-up speech")
+	f.StringVar(&s.answerImage, "answer-image", "", "answer with this JPEG or PNG `FILE` instead of a drawn picture")
+	f.StringVar(&s.hear, "hear", "", "write all that the box says and plays to this WAV `FILE`, and a list of it to FILE.txt")
+	f.Float64Var(&s.speed, "speed", 1, "how many times faster than life people and sounds are, 1 to 200")
+	f.IntVar(&s.buttons, "buttons", 1, "number of buttons; 1 is all there is yet")
+	return c
+}
+
+func (s simulation) check() error {
+	switch {
+	case !(s.speed >= 1 && s.speed <= 200):
+		return usage("--speed is %v; it must be 1 to 200.", s.speed)
+	case s.buttons != 1:
+		return usage("--buttons is %d; only boxes with 1 button exist yet.", s.buttons)
+	case s.hear != "" && s.listen != "":
+		return usage("--hear and --listen cannot be used together: the page plays what the box says.")
+	}
+	for flag, name := range map[string]string{"--answer-audio": s.answerAudio, "--answer-image": s.answerImage} {
+		if name == "" {
+			continue
+		}
+		if fi, err := os.Stat(name); err != nil || !fi.Mode().IsRegular() {
+			return usage("%s: there is no file %q.", flag, name)
+		}
+	}
+	if s.answerAudio != "" {
+		sound, err := media.OpenWAV(s.answerAudio)
+		if err != nil {
+			return usage("--answer-audio: %s", explain(err).text)
+		}
+		return sound.Close()
+	}
+	return nil
+}
+
+func (p *program) simulate(ctx context.Context, s simulation, args []string) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	def := defaults{state: "illumi-box", config: "illumi-box/agent.yaml"}
+	c, file, err := p.load(def)
+	if err != nil {
+		return err
+	}
+	b, err := p.simulatedBoard(c.StateDir, s.name)
+	if err != nil {
+		return fmt.Errorf("use the state directory: %w", err)
+	}
+	caps := protocol.Capabilities{Buttons: s.buttons, Microphone: true, Speaker: true, Camera: true, Screen: true, Simulated: true, Audio: "audio/wav"}
+	if c.Enrolled() != nil && len(args) == 2 {
+		e := enrolment{typed: args[0], code: args[1], name: s.name, plain: c.Plain, state: c.StateDir, file: file, board: b, caps: caps}
+		if err := p.enroll(ctx, e); err != nil {
+			return err
+		}
+		if c, _, err = p.load(def); err != nil {
+			return err
+		}
+	}
+	if c.Enrolled() != nil {
+		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.",
+			next: "Run: illumi-agent simulate http://SERVER CODE --state " + c.StateDir}
+	}
+	return p.simulated(ctx, s, c, b, caps)
+}
+
+// simulated puts the box together and runs it.
+func (p *program) simulated(ctx context.Context, s simulation, c config.Config, bd board, caps protocol.Capabilities) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pace := media.Pace{Speed: s.speed}
+	w := &stage{pace: pace}
+	defer func() { err = errors.Join(err, w.close()) }()
+	live := media.NewLive(pace, w.recording)
+	drawn := &media.DrawnCamera{Name: c.Name, Live: live, Position: w.position}
+	voice := &media.GeneratedMicrophone{Name: c.Name, Pace: pace, Live: live}
+	b := parts{board: bd, caps: caps, pace: pace, pack: media.Pack{Murmur: true}, microphone: voice, camera: drawn, speaker: &media.NullSpeaker{Pace: pace}}
+	b.started = func(d *daemon.Daemon) { w.daemon.Store(d) }
+	if s.listen != "" {
+		if err := p.page(s, c.Name, w, live, voice, drawn, &b); err != nil {
+			return err
+		}
+	}
+	// The page's address is written before the terminal is drawn over.
+	level := slog.Leveler(c.Log)
+	t, err := p.terminal(c.Name)
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		w.add(t)
+		go func() {
+			select {
+			case <-t.Quit():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		if p.onTerminal() && p.logLevel == "" {
+			level = slog.LevelError // lines would tear the drawing
+		}
+	}
+	if s.hear != "" {
+		heard, err := openHear(s.hear, pace)
+		if err != nil {
+			return err
+		}
+		w.closers = append(w.closers, heard)
+		b.speaker = heard
+	}
+	if s.answerAudio != "" {
+		b.microphone = &media.FileMicrophone{Path: s.answerAudio, Pace: pace, Live: live}
+	}
+	if s.answerImage != "" {
+		b.camera = &media.StillCamera{Path: s.answerImage, Live: live}
+	}
+	if s.auto {
+		person := newCitizen(pace)
+		w.add(person)
+		b.microphone = mouth{b.microphone, person}
+	}
+	b.panel = w.join()
+	return p.box(ctx, c, b, p.logger(level))
+}
+
+// terminal is the box in a terminal, or lines where the output is no terminal;
+// none where there is no file to draw on.
+func (p *program) terminal(name string) (*panel.Terminal, error) {
+	out, ok := p.stdio.Out.(*os.File)
+	if !ok {
+		return nil, nil
+	}
+	in, _ := p.stdio.In.(*os.File)
+	return panel.NewTerminal(in, out, name)
+}
+
+func (p *program) onTerminal() bool {
+	in, ok1 := p.stdio.In.(*os.File)
+	out, ok2 := p.stdio.Out.(*os.File)
+	return ok1 && ok2 && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
+}
+
+// page serves the box's page and lets it hear, speak and see.
+func (p *program) page(s simulation, name string, w *stage, live *media.Live, voice *media.GeneratedMicrophone, drawn *media.DrawnCamera, b *parts) error {
+	l, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.listen, err)
+	}
+	var page atomic.Pointer[panel.Browser] // it asks back only once it is there
+	ask := func(want media.Want) {
+		if b := page.Load(); b != nil {
+			b.Ask(string(want))
+		}
+	}
+	mic := &media.PushedMicrophone{Live: live, Otherwise: voice, Ask: ask}
+	cam := &media.PushedCamera{Live: live, Otherwise: drawn, Ask: ask}
+	browser, err := panel.NewBrowser(l, panel.PageOptions{
+		Name: name, Buttons: s.buttons, Choose: func(sound, picture bool) { mic.Use(sound); cam.Use(picture) },
+		Sound: mic.Push, Picture: func(r io.Reader) error { return cam.Push(r) },
+	})
+	if err != nil {
+		return errors.Join(usage("--listen: %s.", err), l.Close())
+	}
+	page.Store(browser)
+	w.add(browser)
+	b.microphone, b.camera = mic, cam
+	b.speaker = &media.HandedSpeaker{Pace: w.pace, Offer: browser.Offer}
+	return p.say("Page         %s", browser.URL())
+}
+
+// hearing is a loudspeaker that is a file.
+type hearing struct {
+	*media.FileSpeaker
+	list *os.File
+}
+
+func openHear(name string, pace media.Pace) (*hearing, error) {
+	list, err := os.OpenFile(name+".txt", os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f, err := media.OpenFileSpeaker(name, list, pace)
+	if err != nil {
+		return nil, errors.Join(err, list.Close())
+	}
+	return &hearing{f, list}, nil
+}
+
+// Close finishes both files.
+func (h *hearing) Close() error { return errors.Join(h.FileSpeaker.Close(), h.list.Close()) }
+
+// stage holds what stands around a simulated box.
+type stage struct {
+	pace    media.Pace
+	panels  []panel.Panel
+	joined  *panel.Joined
+	closers []io.Closer
+	daemon  atomic.Pointer[daemon.Daemon]
+}
+
+func (w *stage) add(p panel.Panel) { w.panels = append(w.panels, p) }
+
+func (w *stage) join() panel.Panel {
+	w.joined = panel.Join(w.panels...)
+	return w.joined
+}
+
+func (w *stage) recording(on bool) { w.joined.Recording(on) }
+
+func (w *stage) position() int {
+	if d := w.daemon.Load(); d != nil {
+		return d.Position()
+	}
+	return 0
+}
+
+func (w *stage) close() error {
+	var errs []error
+	if w.joined != nil {
+		errs = append(errs, w.joined.Close())
+	} else {
+		for _, p := range w.panels {
+			errs = append(errs, p.Close())
+		}
+	}
+	for _, c := range w.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,211 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"illumi/agent/internal/flow"
+	"illumi/agent/internal/media"
+	"illumi/agent/internal/spool"
+	"illumi/protocol"
+)
+
+// running is in the journal while the program runs.
+type running struct {
+	BootID string `json:"boot_id"`
+}
+
+// boot brings the machine to where the disk and the journal say it was.
+func (d *Daemon) boot() error {
+	f, err := d.facts()
+	if err != nil {
+		return err
+	}
+	s, effects, err := flow.Start(d.config())
+	if err != nil {
+		return err
+	}
+	if err := d.spool.Save(keyRunning, running{d.o.BootID}); err != nil {
+		d.onDisk("mark the start", err) // E_DISK: a full box still plays and sends
+	}
+	d.state = s
+	for _, e := range effects {
+		d.carryOut(e)
+	}
+	d.unkept = true // whatever the journal held, it is written anew
+	d.step(flow.Event{Kind: flow.KindBoot, Boot: f})
+	_, d.quietAt = quiet(d.o.Now(), d.settings, d.zone)
+	d.tidy()
+	d.hourAt = time.Now().Add(time.Hour)
+	d.delivered(f.Turns)
+	if d.back != nil {
+		d.askBack(d.back)
+	}
+	return nil
+}
+
+// cleanEnd marks that the program ended by itself.
+func (d *Daemon) cleanEnd() error { return d.spool.Delete(keyRunning) }
+
+// load reads a key of the journal. A damaged one is set aside by the spool, and
+// the box goes on without: the rest of the disk says enough for a safe start.
+func (d *Daemon) load(key string, v any) (bool, error) {
+	found, err := d.spool.Load(key, v)
+	if errors.Is(err, spool.ErrDamaged) {
+		d.log.Error("the journal is damaged and begun anew", "key", key, "error", err)
+		return false, nil
+	}
+	return found, err
+}
+
+// facts gathers what the disk knows. What is over is cleared away on the way.
+func (d *Daemon) facts() (*flow.Facts, error) {
+	var settings protocol.Settings
+	found, err := d.load(keySettings, &settings)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		settings = d.o.Settings
+	}
+	d.adopt(settings, false)
+	if _, err := d.load(keyServer, &d.server); err != nil {
+		return nil, err
+	}
+	if d.server.ServerID != "" {
+		d.id.Store(d.server.ServerID)
+	}
+	f := &flow.Facts{Camera: d.o.Camera != nil, NoSpeaker: d.o.Speaker == nil, ClockUnknown: !d.clockKnown()}
+	if f.Unclean, err = d.load(keyRunning, &running{}); err != nil {
+		return nil, err
+	}
+	var saved flow.State
+	if found, err = d.load(keyFlow, &saved); err != nil {
+		return nil, err
+	}
+	if found {
+		f.Saved = &saved
+	}
+	var back takeBack
+	if found, err = d.load(keyTakeBack, &back); err != nil {
+		return nil, err
+	}
+	if found {
+		d.back = &back
+	}
+	if f.Turns, err = d.turns(); err != nil {
+		return nil, err
+	}
+	if f.Takes, err = d.takes(); err != nil {
+		return nil, err
+	}
+	items, damaged, err := d.spool.Items()
+	for _, b := range damaged {
+		d.damaged(b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		f.Unsent = append(f.Unsent, flow.Unsent{Reply: it.ID, Hop: it.Hop, Epoch: it.Epoch})
+	}
+	if f.DiskLow, err = d.spool.Low(); err != nil {
+		return nil, err
+	}
+	f.Quiet, _ = quiet(d.o.Now(), d.settings, d.zone)
+	return f, nil
+}
+
+// turns lists the whispers that wait for an answer. One that the server has
+// closed meanwhile, or has this box's receipt for, is erased: nobody was in the
+// middle of it, the box was off.
+func (d *Daemon) turns() ([]flow.Turn, error) {
+	inbox, err := d.spool.Inbox()
+	if err != nil {
+		return nil, err
+	}
+	var list []flow.Turn
+	for _, e := range inbox {
+		o := e.Offer
+		if d.back != nil && d.back.Hop == o.Hop {
+			continue // whose turn it is will be known when the server has answered
+		}
+		done, err := d.answered(o.Hop, o.Epoch)
+		if err != nil {
+			return nil, err
+		}
+		if done || o.State != protocol.OfferOpen {
+			if err := errors.Join(d.spool.EraseTakes(o.Hop), d.spool.Forget(o.Hop)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !e.Ready {
+			continue // the puller goes on with it
+		}
+		if err := playable(e); err != nil {
+			d.log.Error("a whisper cannot be played", "hop", o.Hop, "error", err)
+			continue
+		}
+		marks, err := d.spool.Marks(o.Hop)
+		if err != nil {
+			return nil, err
+		}
+		t := turn(e)
+		if marks.Epoch == o.Epoch {
+			t.Plays = marks.Plays
+		}
+		d.told[o.Hop] = o.Epoch
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// delivered notes what was complete on the disk before anybody could say so.
+func (d *Daemon) delivered(turns []flow.Turn) {
+	for _, t := range turns {
+		d.note(protocol.TypeDelivered, protocol.Progress{Hop: t.Hop, Epoch: t.Epoch, At: d.o.Now().UTC()})
+	}
+}
+
+// takes lists the takes that were not sealed, as whole as a power cut left them.
+func (d *Daemon) takes() ([]flow.TakeFile, error) {
+	takes, err := d.spool.Takes()
+	if err != nil {
+		return nil, err
+	}
+	var list []flow.TakeFile
+	for _, t := range takes {
+		k := flow.TakeFile{Hop: t.Hop, N: t.Take, Photo: t.Photo != "", Partial: t.Partial}
+		if t.Audio != "" {
+			if k.Duration, err = takeLength(t); err != nil {
+				d.log.Warn("a take is damaged", "hop", t.Hop, "take", t.Take, "error", err)
+				k.Partial = true // too short to be kept
+			}
+		} else {
+			k.Partial = true
+		}
+		if d.clockKnown() {
+			k.Age = max(0, d.o.Now().Sub(t.Changed))
+		}
+		list = append(list, k)
+	}
+	return list, nil
+}
+
+// takeLength gives a take's length, and a cut one its end.
+func takeLength(t spool.Take) (time.Duration, error) {
+	if t.Partial {
+		return media.RepairWAV(t.Audio)
+	}
+	s, err := media.OpenWAV(t.Audio)
+	if err != nil {
+		return 0, err
+	}
+	length := s.Duration()
+	if err := s.Close(); err != nil {
+		return 0, fmt.Errorf("close a take: %w", err)
+	}
+	return length, nil
+}

@@ -1,0 +1,161 @@
+package daemon
+
+import (
+	"time"
+
+	"illumi/agent/internal/flow"
+	"illumi/protocol"
+)
+
+// quiet says whether now lies in quiet hours, and when that changes next.
+// Times are of the clock on the wall: where summer time skips the hour at which
+// the quiet ends, it ends an hour of the clock later, and where an hour comes
+// twice the first one counts.
+func quiet(now time.Time, s protocol.Settings, zone *time.Location) (on bool, next time.Time) {
+	from, ok1 := clock(s.QuietFrom)
+	until, ok2 := clock(s.QuietUntil)
+	if !ok1 || !ok2 || from == until {
+		return false, time.Time{}
+	}
+	now = now.In(zone)
+	y, m, d := now.Date()
+	// The change before now decides, the first one after now is the next.
+	var last time.Time
+	for day := -2; day <= 2; day++ {
+		for _, c := range []struct {
+			at int
+			on bool
+		}{{from, true}, {until, false}} {
+			t := time.Date(y, m, d+day, c.at/60, c.at%60, 0, 0, zone)
+			switch {
+			case t.After(now):
+				if next.IsZero() || t.Before(next) {
+					next = t
+				}
+			case !t.Before(last):
+				last, on = t, c.on
+			}
+		}
+	}
+	return on, next
+}
+
+// clock reads "HH:MM", checked by protocol.Settings.Check, as minutes.
+func clock(s string) (minutes int, ok bool) {
+	t, err := time.Parse("15:04", s)
+	return t.Hour()*60 + t.Minute(), err == nil
+}
+
+// clockKnown: the machine says so, or it agrees with the server.
+func (d *Daemon) clockKnown() bool { return d.agreed || d.o.ClockKnown() }
+
+// lookAtClock brings quiet hours up to date. Not knowing what time it is counts
+// as quiet (people.md E_CLOCK); the machine sees to that.
+func (d *Daemon) lookAtClock() {
+	known := d.clockKnown()
+	if known == d.state.ClockUnknown {
+		kind := flow.KindClockUnknown
+		if known {
+			kind = flow.KindClockKnown
+		}
+		d.step(flow.Event{Kind: kind})
+	}
+	on, next := quiet(d.o.Now(), d.settings, d.zone)
+	d.quietAt = next
+	if on != d.state.Quiet {
+		kind := flow.KindQuietOff
+		if on {
+			kind = flow.KindQuietOn
+		}
+		d.step(flow.Event{Kind: kind})
+	}
+}
+
+// adopt takes settings over and, where they came from the server, keeps them
+// for times without it. Ones that make no sense are refused and the old stay.
+func (d *Daemon) adopt(s protocol.Settings, keep bool) {
+	if err := s.Check(); err != nil {
+		d.log.Error("the server's settings make no sense", "error", err)
+		return
+	}
+	zone := d.o.Zone
+	if s.TimeZone != "" {
+		z, err := time.LoadLocation(s.TimeZone)
+		if err != nil {
+			d.log.Error("the time zone is unknown", "zone", s.TimeZone, "error", err)
+		} else {
+			zone = z
+		}
+	}
+	changed := s != d.settings
+	d.settings, d.zone = s, zone
+	if keep && changed {
+		d.onDisk("keep the settings", d.spool.Save(keySettings, s))
+	}
+	c := d.config()
+	if c != d.state.Config && d.state.Phase != "" {
+		d.step(flow.Event{Kind: flow.KindSettings, Config: &c})
+		d.lookAtClock()
+	}
+}
+
+// config is what the settings mean to the interaction.
+func (d *Daemon) config() flow.Config {
+	c := flow.DefaultConfig()
+	c.Buttons = d.o.Buttons
+	c.SendMode = d.settings.SendMode
+	c.PhotoAllowed = d.settings.PhotoAllowed
+	c.Announce = d.settings.Announce
+	return c
+}
+
+// minutely is all that an idle box does by itself.
+func (d *Daemon) minutely() {
+	d.lookAtClock()
+	d.lookAtDisk()
+	d.trySpeaker()
+	if d.unkept {
+		d.save()
+	}
+	if now := time.Now(); !now.Before(d.hourAt) {
+		d.hourAt = now.Add(time.Hour)
+		d.tidy()
+	}
+	d.sendStatus()
+}
+
+// lookAtDisk tells the machine when room gets short (E_DISK) or is there again.
+func (d *Daemon) lookAtDisk() {
+	low, err := d.spool.Low()
+	if err != nil {
+		d.log.Error("the disk failed", "what", "look for room", "error", err)
+		return
+	}
+	switch {
+	case low && !d.state.DiskLow:
+		d.step(flow.Event{Kind: flow.KindDiskLow})
+	case !low && d.state.DiskLow:
+		d.step(flow.Event{Kind: flow.KindDiskOK})
+	}
+}
+
+// takeLife is after how long a take that nobody knows any more is erased: a
+// day, as promised (people.md 2.5), and an hour so as never to be quicker than
+// the machine's own timer for the take in hand.
+const takeLife = 25 * time.Hour
+
+// tidy erases what has had its time. A clock that is not set erases nothing.
+func (d *Daemon) tidy() {
+	if !d.clockKnown() {
+		return
+	}
+	now := d.o.Now()
+	d.onDisk("expire", d.spool.Expire(now))
+	takes, err := d.spool.Takes()
+	d.onDisk("list takes", err)
+	for _, t := range takes {
+		if t.Hop != d.state.Turn.Hop && t.Changed.Before(now.Add(-takeLife)) {
+			d.onDisk("expire a take", d.spool.EraseTake(t.Hop, t.Take))
+		}
+	}
+}

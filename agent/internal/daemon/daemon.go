@@ -1,0 +1,310 @@
+// Package daemon is the box while it runs: it owns the interaction's state, and
+// one goroutine turns what happens into events and the effects of each event
+// into calls. What must survive a power cut is on the disk before anything that
+// builds on it is begun; what takes long runs elsewhere and answers later.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"illumi/agent/internal/flow"
+	"illumi/agent/internal/link"
+	"illumi/agent/internal/media"
+	"illumi/agent/internal/panel"
+	"illumi/agent/internal/retry"
+	"illumi/agent/internal/spool"
+	"illumi/agent/internal/transfer"
+	"illumi/protocol"
+)
+
+// Microphone records into a file until it is stopped.
+type Microphone interface {
+	Open(ctx context.Context, to *os.File, listen media.Listener) (*media.Recording, error)
+}
+
+// Camera opens under the red light, takes one picture once shoot is closed, and
+// closes. It returns promptly when ctx ends.
+type Camera interface {
+	Photograph(ctx context.Context, to *os.File, shoot <-chan struct{}) (media.Photo, error)
+}
+
+// Display is a screen or a printer.
+type Display interface {
+	Show(path, words string) error
+	Blank() error
+}
+
+// Link is the connection to the server, a link.Link but for tests.
+type Link interface {
+	Run(ctx context.Context) error
+	Hints() <-chan link.Hint
+	Progress(m protocol.Message) error
+	Status(s protocol.Status) error
+}
+
+// Options of a Daemon. Spool, Client, Link, Panel and Microphone are needed; any
+// other part that is nil is one that the box does not have. Microphone and
+// camera drive the panel's red light themselves, by media.Live.
+type Options struct {
+	Spool  *spool.Spool // of this process alone; the caller closes it after Run
+	Client *transfer.Client
+	Link   Link
+	Panel  panel.Panel // the caller closes it after Run
+
+	Microphone Microphone
+	Speaker    media.Speaker
+	Pack       media.Pack
+	Camera     Camera
+	Display    Display
+	Pace       media.Pace // how fast people and simulated parts are
+
+	Buttons  int    // 0 is 1
+	ServerID string // from the enrolment, until the server says another
+	BootID   string
+	// Settings until the server's own come for the first time; the zero value is
+	// a box as it leaves the workshop.
+	Settings protocol.Settings
+	Zone     *time.Location // where the settings name none; nil is time.Local
+	// ClockKnown reports that the machine's clock is set; nil always is.
+	ClockKnown func() bool
+	// Now is the wall clock, for quiet hours and what is written down.
+	Now func() time.Time
+	// StatusFile is rewritten as things change, for whoever asks how the box
+	// is; "" for none. It is not synced: nothing depends on it.
+	StatusFile string
+	// Grace is how long a lost connection is nobody's business; 0 is 10 s.
+	Grace  time.Duration
+	Logger *slog.Logger
+
+	stepped func(flow.Event, flow.State) // in the loop, after each step; for tests
+}
+
+// Daemon is one running box.
+type Daemon struct {
+	o       Options
+	log     *slog.Logger
+	spool   *spool.Spool
+	puller  *transfer.Puller
+	pusher  *transfer.Pusher
+	player  *player
+	started time.Time
+
+	ctx   context.Context // of everything that runs beside the loop
+	wait  sync.WaitGroup
+	calls chan func() // into the loop
+	voice voice
+	// Of the hop being photographed, for Position.
+	position atomic.Int64
+
+	// The rest belongs to the loop.
+	state    flow.State
+	last     time.Duration // of the last event; time never goes back
+	queue    []flow.Event
+	stepping bool
+	timers   map[flow.TimerName]timer
+	kept     flow.State // what the journal holds, see essence
+	unkept   bool       // the journal could not be written
+	told     map[string]int
+	capture  *capture
+	shot     *shot
+	measured map[takeID]measured
+	back     *takeBack
+	settings protocol.Settings
+	zone     *time.Location
+	view     panel.View
+	loudness float64
+	agreed   bool // the server's clock and ours are one
+	server   contact
+	id       atomic.Value // the server's id as a string, read by the puller
+	downAt   time.Time    // the link is down and the machine not yet told
+	statusAt time.Time    // when the next status is due; zero: with the next minute
+	saidAt   time.Time    // of the last status
+	quietAt  time.Time    // next change of quiet hours, wall clock
+	hourAt   time.Time    // next tidying
+}
+
+type timer struct {
+	seq int64
+	due time.Time
+}
+
+// New puts a daemon together; nothing is begun.
+func New(o Options) (*Daemon, error) {
+	switch {
+	case o.Spool == nil, o.Client == nil, o.Link == nil, o.Panel == nil:
+		return nil, errors.New("daemon: spool, client, link and panel are needed")
+	case o.Microphone == nil:
+		return nil, errors.New("daemon: a box needs a microphone")
+	}
+	if o.Buttons == 0 {
+		o.Buttons = 1
+	}
+	if o.Zone == nil {
+		o.Zone = time.Local
+	}
+	if o.ClockKnown == nil {
+		o.ClockKnown = func() bool { return true }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Grace == 0 {
+		o.Grace = 10 * time.Second
+	}
+	if o.Display == nil {
+		o.Display = media.NoDisplay{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Settings.Check() != nil {
+		o.Settings = Workshop()
+	}
+	d := &Daemon{
+		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, settings: o.Settings, zone: o.Zone,
+	}
+	d.player = newPlayer(d.sounds, d.begun, d.ended)
+	d.puller = transfer.NewPuller(transfer.PullerOptions{
+		Client: o.Client, Spool: o.Spool, ServerID: d.serverID, Arrived: d.onArrived, Closed: d.onClosed, Failed: d.onPullFailed,
+	})
+	d.pusher = transfer.NewPusher(transfer.PusherOptions{
+		Client: o.Client, Spool: o.Spool, Acked: d.onAcked, Failed: d.onPushFailed, Damaged: d.onDamaged,
+	})
+	return d, nil
+}
+
+// Workshop are the settings of a box that has not yet heard from its server.
+func Workshop() protocol.Settings {
+	return protocol.Settings{SendMode: protocol.SendGrace, PhotoAllowed: true, Announce: true,
+		QuietFrom: "21:00", QuietUntil: "08:00", Volume: 2, Language: "en"}
+}
+
+// minute is the pace of an idle box: quiet hours, disk and clock are looked at.
+const minute = time.Minute
+
+// stopWait bounds everything between the order to stop and the end.
+const stopWait = 5 * time.Second
+
+// Run is the box until ctx ends; then microphone and camera are closed, the
+// lights put out and nil returned, within five seconds. A take under way stays
+// on the disk. An error says why the box could not be started, or not be
+// stopped in time.
+func (d *Daemon) Run(ctx context.Context) error {
+	var cancel context.CancelFunc
+	d.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := d.boot(); err != nil {
+		return fmt.Errorf("daemon: start: %w", err)
+	}
+	d.wait.Go(func() { d.player.run(d.ctx) })
+	d.supervise("link", d.o.Link.Run)
+	d.supervise("pull", d.puller.Run)
+	d.supervise("push", d.pusher.Run)
+	dog := newWatchdog(d.log)
+	dog.ready()
+	d.loop(ctx, dog)
+	dog.stopping()
+	return d.stop(cancel)
+}
+
+// supervise keeps a loop going that ends by itself only on an error that time
+// may heal, such as a disk that cannot be read.
+func (d *Daemon) supervise(name string, run func(context.Context) error) {
+	d.wait.Go(func() {
+		pause := retry.Backoff{Min: time.Second, Max: time.Minute}
+		for {
+			began := time.Now()
+			err := run(d.ctx)
+			if d.ctx.Err() != nil {
+				return
+			}
+			if time.Since(began) > pause.Max {
+				pause.Reset()
+			}
+			d.log.Error("a part ended and is begun again", "part", name, "error", err)
+			if pause.Wait(d.ctx) != nil {
+				return
+			}
+		}
+	})
+}
+
+// loop is the one place where anything happens to the state.
+func (d *Daemon) loop(ctx context.Context, dog *watchdog) {
+	tick := time.NewTicker(minute)
+	defer tick.Stop()
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	inputs := d.o.Panel.Inputs()
+	for {
+		alarm.Reset(d.untilDue(dog))
+		select {
+		case <-ctx.Done():
+			return
+		case in, ok := <-inputs:
+			if !ok {
+				inputs = nil // a panel that is gone; the box goes on receiving
+				continue
+			}
+			d.input(in)
+		case h := <-d.o.Link.Hints():
+			d.hint(h)
+		case call := <-d.calls:
+			call()
+		case <-d.voice.heard:
+			d.voiced()
+		case <-alarm.C:
+			d.due(time.Now())
+			dog.feed()
+		case <-tick.C:
+			d.minutely()
+		}
+	}
+}
+
+// post runs something in the loop, from anywhere but the loop. It gives up
+// when ctx ends.
+func (d *Daemon) post(ctx context.Context, call func()) {
+	select {
+	case d.calls <- call:
+	case <-ctx.Done():
+	}
+}
+
+// stop ends what runs, devices first.
+func (d *Daemon) stop(cancel context.CancelFunc) error {
+	late := time.After(stopWait)
+	d.player.stop()
+	errs := []error{d.closeMic(), d.closeCamera(), d.o.Display.Blank()}
+	if d.save() && d.cleanEnd() != nil {
+		d.unkept = true
+	}
+	d.o.Panel.Show(flow.Lamps{Main: flow.LightOff}, 0)
+	cancel()
+	ended := make(chan struct{})
+	go func() {
+		d.wait.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-late:
+		errs = append(errs, fmt.Errorf("not everything ended within %v", stopWait))
+	}
+	if d.unkept {
+		errs = append(errs, errors.New("the journal could not be written"))
+	}
+	d.writeStatus(false)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("daemon: stop: %w", err)
+	}
+	return nil
+}

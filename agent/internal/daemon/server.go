@@ -1,0 +1,343 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"illumi/agent/internal/flow"
+	"illumi/agent/internal/link"
+	"illumi/agent/internal/media"
+	"illumi/agent/internal/retry"
+	"illumi/agent/internal/spool"
+	"illumi/agent/internal/transfer"
+	"illumi/protocol"
+)
+
+// contact is what the box last knew of its server; kept in the journal.
+type contact struct {
+	ServerID string    `json:"server_id,omitempty"`
+	Server   string    `json:"server,omitempty"` // name for people
+	At       time.Time `json:"at,omitzero"`      // last welcome, or end of a connection
+}
+
+// serverID is asked by the puller's goroutine.
+func (d *Daemon) serverID() string {
+	if id, ok := d.id.Load().(string); ok && id != "" {
+		return id
+	}
+	return d.o.ServerID
+}
+
+// hint turns what the link tells into events. Hints are only ever a reason to
+// look: what is true is asked of the server.
+func (d *Daemon) hint(h link.Hint) {
+	switch h.Kind {
+	case link.Up:
+		d.welcome(h)
+	case link.Down:
+		d.linkDown(h.Err)
+	case link.Offers:
+		d.puller.Wake()
+	case link.Recall:
+		d.puller.Recall(h.Ref.Hop)
+		d.step(flow.Event{Kind: flow.KindRecalled, Hop: h.Ref.Hop, Epoch: h.Ref.Epoch})
+	case link.Remind:
+		d.step(flow.Event{Kind: flow.KindRemind, Hop: h.Ref.Hop})
+	case link.Pause:
+		d.step(flow.Event{Kind: flow.KindPause})
+	case link.Resume:
+		d.step(flow.Event{Kind: flow.KindResume})
+	case link.Settings:
+		d.adopt(*h.Settings, true)
+	case link.Notice:
+		d.log.Info("the server has a notice") // its text is for people, not for logs
+	case link.Acked:
+		d.onDisk("keep an ack", d.spool.Acked(h.Ack))
+	}
+}
+
+// welcome is a connection: whatever was missed is asked for now.
+func (d *Daemon) welcome(h link.Hint) {
+	w := h.Welcome
+	d.downAt = time.Time{}
+	d.id.Store(w.ServerID)
+	d.agreed = w.ServerTime.Sub(d.o.Now()).Abs() < time.Minute
+	d.contact(contact{ServerID: w.ServerID, Server: w.Server})
+	d.step(flow.Event{Kind: flow.KindNetUp})
+	if h.Settings != nil {
+		d.adopt(*h.Settings, true)
+	}
+	d.lookAtClock()
+	switch {
+	case w.Paused:
+		d.step(flow.Event{Kind: flow.KindPause})
+	case d.state.Phase == flow.Paused || d.state.Pausing:
+		d.step(flow.Event{Kind: flow.KindResume})
+	}
+	d.puller.Wake()
+	d.pusher.Wake()
+	d.sendStatus()
+}
+
+// linkDown waits a moment before anybody is told: a server that is restarted
+// is nobody's business. A refusal is told at once.
+func (d *Daemon) linkDown(err error) {
+	if d.state.Online && d.downAt.IsZero() {
+		d.contact(d.server)
+	}
+	if _, ok := errors.AsType[*link.Refused](err); ok {
+		d.log.Error("the server refuses this box; it is tried again every hour", "error", err)
+		d.downAt = time.Time{}
+		d.step(flow.Event{Kind: flow.KindNetDown, Code: flow.CodeAuth})
+		return
+	}
+	if d.state.Online && d.downAt.IsZero() {
+		d.downAt = time.Now()
+	}
+}
+
+// contact keeps when the server was last heard of.
+func (d *Daemon) contact(c contact) {
+	c.At = d.o.Now().UTC()
+	d.server = c
+	d.onDisk("keep the last contact", d.spool.Save(keyServer, c))
+	d.writeStatus(true)
+}
+
+// onArrived is told by the puller once a whisper's files are verified. What
+// cannot be played never gets as far as a light (people.md E_MEDIA).
+func (d *Daemon) onArrived(e spool.Entry) {
+	err := playable(e)
+	d.post(d.ctx, func() {
+		if err != nil {
+			d.log.Error("a whisper cannot be played", "hop", e.Offer.Hop, "error", err)
+			return
+		}
+		d.arrived(e)
+	})
+}
+
+func playable(e spool.Entry) error {
+	f, ok := fileOf(e.Offer, protocol.RoleAudio)
+	if !ok {
+		return errors.New("it has no recording")
+	}
+	s, err := media.OpenWAV(e.Path(f))
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// arrived is MSG: the turn and all of its media are on the disk.
+func (d *Daemon) arrived(e spool.Entry) {
+	o := e.Offer
+	if done, err := d.answered(o.Hop, o.Epoch); err != nil || done {
+		d.onDisk("look for a receipt", err)
+		return
+	}
+	d.note(protocol.TypeDelivered, protocol.Progress{Hop: o.Hop, Epoch: o.Epoch, At: d.o.Now().UTC()})
+	t := turn(e)
+	d.step(flow.Event{Kind: flow.KindMSG, Hop: o.Hop, Epoch: o.Epoch, Turn: &t})
+}
+
+func turn(e spool.Entry) flow.Turn {
+	o := e.Offer
+	_, picture := fileOf(o, protocol.RoleImage)
+	return flow.Turn{Hop: o.Hop, Epoch: o.Epoch, SendMode: o.SendMode, PhotoAllowed: o.PhotoAllowed, RecallSeconds: o.RecallSeconds, Picture: picture}
+}
+
+// answered reports whether the server holds this box's reply to an offer.
+func (d *Daemon) answered(hop string, epoch int) (bool, error) {
+	sent, err := d.spool.SentItems()
+	if err != nil {
+		return false, err
+	}
+	for _, it := range sent {
+		if it.Hop == hop && it.Epoch >= epoch && it.Receipt.State != protocol.ReplyTakenBack {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// onClosed is told by the puller that the server says a turn is over.
+func (d *Daemon) onClosed(o protocol.Offer) {
+	d.post(d.ctx, func() { d.closed(o) })
+}
+
+func (d *Daemon) closed(o protocol.Offer) {
+	if o.State == protocol.OfferAnswered {
+		// By us, as a rule: then the receipt tells the citizen, not this.
+		mine, err := d.replied(o.Hop, o.Epoch)
+		if err != nil || mine {
+			d.onDisk("look for a reply", err)
+			return
+		}
+	}
+	d.step(flow.Event{Kind: flow.KindRecalled, Hop: o.Hop, Epoch: o.Epoch})
+	if !d.holds(o.Hop) {
+		d.told[o.Hop] = max(d.told[o.Hop], o.Epoch)
+		d.forget(o.Hop) // the machine never had it, or is done with it
+	}
+}
+
+// replied reports whether the box has sealed a reply to an offer, sent or not.
+func (d *Daemon) replied(hop string, epoch int) (bool, error) {
+	if done, err := d.answered(hop, epoch); done || err != nil {
+		return done, err
+	}
+	items, damaged, err := d.spool.Items()
+	for _, b := range damaged {
+		d.damaged(b)
+	}
+	for _, it := range items {
+		if it.Hop == hop && it.Epoch >= epoch {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// holds reports whether the machine has a hop in hand or in its queue.
+func (d *Daemon) holds(hop string) bool {
+	if d.state.Turn.Hop == hop {
+		return true
+	}
+	for _, t := range d.state.Queue {
+		if t.Hop == hop {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Daemon) onPullFailed(hop string, attempts int, err error) {
+	d.log.Warn("a whisper could not be fetched", "hop", hop, "attempts", attempts, "error", err)
+	d.refused(err)
+}
+
+func (d *Daemon) onPushFailed(it spool.Item, err error) {
+	d.log.Warn("a reply could not be sent and waits", "reply", it.ID, "error", err)
+	d.refused(err)
+}
+
+func (d *Daemon) refused(err error) {
+	if transfer.IsAuth(err) {
+		d.post(d.ctx, func() { d.step(flow.Event{Kind: flow.KindNetDown, Code: flow.CodeAuth}) })
+	}
+}
+
+// onAcked is told by the pusher once the receipt is on the disk.
+func (d *Daemon) onAcked(it spool.Item, r protocol.Receipt) {
+	d.post(d.ctx, func() {
+		d.step(flow.Event{Kind: flow.KindACK, Hop: it.Hop, Reply: it.ID, Late: r.State == protocol.ReplyLate})
+	})
+}
+
+func (d *Daemon) onDamaged(b spool.Damaged) { d.post(d.ctx, func() { d.damaged(b) }) }
+
+// damaged is a reply whose bytes are no longer what was sealed. They are kept.
+func (d *Daemon) damaged(b spool.Damaged) {
+	d.log.Error("a reply is damaged and was set aside", "reply", b.ID, "hop", b.Hop, "reason", b.Reason)
+}
+
+// takeBack is a reply that the citizen wants back. It is in the journal until
+// the server has answered: a box that forgot the question would not know that
+// the turn is its own again.
+type takeBack struct {
+	Hop   string `json:"hop"`
+	Epoch int    `json:"epoch"`
+	Reply string `json:"reply"`
+	seq   int64
+}
+
+func (d *Daemon) takeItBack(f flow.Effect) {
+	b := &takeBack{Hop: f.Hop, Epoch: f.Epoch, Reply: f.Reply, seq: f.Seq}
+	err := d.spool.Unseal(f.Reply)
+	if err == nil { // it never left the box
+		d.isBack(b)
+		return
+	}
+	if !errors.Is(err, spool.ErrMaybeSent) && !errors.Is(err, spool.ErrUnknown) {
+		d.onDisk("take a reply back", err)
+	}
+	if d.back != nil {
+		if d.back.Reply == b.Reply {
+			d.back.seq = b.seq // asked again while the first question is under way
+		}
+		return
+	}
+	if err := d.spool.Save(keyTakeBack, b); err != nil {
+		d.onDisk("keep a take-back", err)
+		d.step(flow.Event{Kind: flow.KindNotBack, Seq: f.Seq, Reply: f.Reply})
+		return
+	}
+	d.back = b
+	d.askBack(b)
+}
+
+// askTime bounds one question; the machine itself waits for 20 s in all.
+const askTime = 15 * time.Second
+
+// askBack asks the server until it answers, across restarts.
+func (d *Daemon) askBack(b *takeBack) {
+	d.wait.Go(func() {
+		pause := retry.Backoff{Min: 2 * time.Second, Max: 5 * time.Minute}
+		for {
+			err := within(d.ctx, askTime, func(ctx context.Context) error { return d.o.Client.TakeBack(ctx, b.Hop, b.Reply) })
+			if err == nil || transfer.IsRefused(err) {
+				d.post(d.ctx, func() { d.tookBack(b, err) })
+				return
+			}
+			if d.ctx.Err() != nil {
+				return
+			}
+			d.log.Warn("a reply could not be taken back yet", "reply", b.Reply, "error", err)
+			if pause.Wait(d.ctx) != nil {
+				return
+			}
+		}
+	})
+}
+
+// tookBack is the server's answer.
+func (d *Daemon) tookBack(b *takeBack, refusal error) {
+	if refusal == nil {
+		if err := d.spool.Recall(b.Reply); err != nil && !errors.Is(err, spool.ErrUnknown) {
+			d.onDisk("take a reply back", err)
+		}
+		d.isBack(b)
+		return
+	}
+	d.log.Info("a reply was not given back", "reply", b.Reply, "error", refusal)
+	d.onDisk("end a take-back", d.spool.Delete(keyTakeBack))
+	d.back = nil
+	d.step(flow.Event{Kind: flow.KindNotBack, Seq: b.seq, Reply: b.Reply})
+	if !d.holds(b.Hop) {
+		d.told[b.Hop] = max(d.told[b.Hop], b.Epoch)
+		d.forget(b.Hop)
+	}
+}
+
+// isBack: the turn is the citizen's again. What was said is erased, as they
+// wished; unsent takes stay on no box.
+func (d *Daemon) isBack(b *takeBack) {
+	d.eraseTakes(b.Hop)
+	if d.back != nil {
+		d.onDisk("end a take-back", d.spool.Delete(keyTakeBack))
+		d.back = nil
+	}
+	d.step(flow.Event{Kind: flow.KindTakenBack, Seq: b.seq, Reply: b.Reply})
+	if d.holds(b.Hop) {
+		return
+	}
+	// The machine had given up hope and put the turn away.
+	e, err := d.spool.Entry(b.Hop)
+	if err == nil && e.Ready {
+		d.arrived(e)
+		return
+	}
+	d.puller.Wake()
+}

@@ -1,0 +1,137 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"illumi/agent/internal/flow"
+	"illumi/protocol"
+)
+
+// statusCalm is the least time between two statuses that changes ask for.
+const statusCalm = 5 * time.Second
+
+// hurryStatus lets the server know of a change soon.
+func (d *Daemon) hurryStatus() {
+	if d.statusAt.IsZero() {
+		d.statusAt = d.saidAt.Add(statusCalm)
+	}
+}
+
+// sendStatus tells the server how the box is; without a connection nothing.
+func (d *Daemon) sendStatus() {
+	d.statusAt, d.saidAt = time.Time{}, time.Now()
+	if !d.state.Online {
+		return
+	}
+	s := protocol.Status{
+		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: len(d.state.Unsent),
+		Uptime: int64(time.Since(d.started).Seconds()), Settings: d.settings.Version, ClockSync: d.clockKnown(),
+	}
+	free, err := d.spool.Free()
+	if err == nil {
+		s.DiskFree = free
+		err = d.o.Link.Status(s)
+	}
+	d.onDisk("send a status", err)
+}
+
+// waiting counts the whispers on the box that are not answered.
+func (d *Daemon) waiting() int {
+	n := len(d.state.Queue)
+	if d.state.Turn.Hop != "" && d.state.Reply == "" {
+		n++
+	}
+	return n
+}
+
+// Report is how the box is, as `illumi-agent status` tells it.
+type Report struct {
+	Running     bool       `json:"running"`
+	Phase       flow.Phase `json:"phase"`
+	Online      bool       `json:"online"`
+	Server      string     `json:"server,omitempty"` // name for people
+	LastContact time.Time  `json:"last_contact,omitzero"`
+	Waiting     int        `json:"waiting"`
+	Unsent      int        `json:"unsent"`
+	Quiet       bool       `json:"quiet"`
+	DiskLow     bool       `json:"disk_low"`
+	Written     time.Time  `json:"written,omitzero"`
+}
+
+// writeStatus rewrites the status file. It is a convenience and not worth a
+// sync; that it could not be written is not worth more than a line.
+func (d *Daemon) writeStatus(alive bool) {
+	if d.o.StatusFile == "" {
+		return
+	}
+	r := Report{Running: alive, Phase: d.state.Phase, Online: alive && d.state.Online, Server: d.server.Server, LastContact: d.server.At,
+		Waiting: d.waiting(), Unsent: len(d.state.Unsent), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow, Written: d.o.Now().UTC()}
+	data, err := json.Marshal(r)
+	if err == nil {
+		temp := d.o.StatusFile + ".new"
+		if err = os.WriteFile(temp, data, 0o600); err == nil {
+			err = os.Rename(temp, d.o.StatusFile)
+		}
+	}
+	if err != nil {
+		d.log.Warn("the status file could not be written", "error", err)
+	}
+}
+
+// ReadReport reads a status file; one that is not there is an empty report.
+func ReadReport(name string) (Report, error) {
+	var r Report
+	data, err := os.ReadFile(filepath.Clean(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(data, &r)
+}
+
+// watchdog tells systemd how the program is. Without systemd it does nothing.
+type watchdog struct {
+	log   *slog.Logger
+	every time.Duration
+	next  time.Time // zero: never
+}
+
+func newWatchdog(log *slog.Logger) *watchdog {
+	w := &watchdog{log: log}
+	limit, err := sd.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("systemd's watchdog is not understood", "error", err)
+	}
+	if limit > 0 {
+		w.every = limit / 3
+		w.next = time.Now()
+	}
+	return w
+}
+
+func (w *watchdog) tell(state string) {
+	if _, err := sd.SdNotify(false, state); err != nil {
+		w.log.Warn("systemd could not be told", "state", state, "error", err)
+	}
+}
+
+func (w *watchdog) ready()    { w.tell(sd.SdNotifyReady) }
+func (w *watchdog) stopping() { w.tell(sd.SdNotifyStopping) }
+
+// feed is called by the loop, and so only while the loop goes round.
+func (w *watchdog) feed() {
+	if w.every > 0 && !time.Now().Before(w.next) {
+		w.next = time.Now().Add(w.every)
+		w.tell(sd.SdNotifyWatchdog)
+	}
+}
