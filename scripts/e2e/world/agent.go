@@ -21,6 +21,8 @@ type Agent struct {
 	Speed int
 	// Auto makes it answer by itself.
 	Auto bool
+	// AnswerAudio is a recording to answer with instead of generated speech.
+	AnswerAudio string
 	// Page is the port of its page on loopback; 0: none.
 	Page int
 
@@ -49,6 +51,9 @@ func (a *Agent) Start() error {
 	args := []string{"simulate", "--state", a.Dir(), "--name", a.Name, "--speed", strconv.Itoa(max(a.Speed, 1))}
 	if a.Auto {
 		args = append(args, "--auto")
+	}
+	if a.AnswerAudio != "" {
+		args = append(args, "--answer-audio", a.AnswerAudio)
 	}
 	if a.Page > 0 {
 		args = append(args, "--listen", fmt.Sprintf("127.0.0.1:%d", a.Page))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ const (
 // Proxy passes TCP on to one address, unchanged, and ends connections by its
 // plan: a bad line between a box and its server.
 type Proxy struct {
-	// Every is after how many bytes from the client a connection is ended.
+	// Every is after how many bytes, both ways together, a connection is ended.
 	Every int64
 	// Faults are taken in turn.
 	Faults []Fault
@@ -103,56 +104,74 @@ func (p *Proxy) pass(client net.Conn, fault Fault) {
 	defer server.Close()
 	stop := context.AfterFunc(p.ctx, func() { reset(client); reset(server) })
 	defer stop()
-	back := make(chan struct{})
-	go func() {
-		defer close(back)
-		_, _ = io.Copy(counting{client, &p.down}, server) // either end may leave
-		closeWrite(client)
-	}()
-	err = p.forward(server, client, fault)
-	if errors.Is(err, errFault) {
-		p.ended.Add(1)
-		switch fault {
-		case FaultStall:
-			select {
-			case <-time.After(p.Stall):
-			case <-p.ctx.Done():
+	left := p.Every
+	if fault == FaultNone || left <= 0 {
+		left = math.MaxInt64
+	}
+	l := &line{left: left}
+	var once sync.Once
+	var both sync.WaitGroup
+	for _, way := range []struct {
+		to, from net.Conn
+		n        *atomic.Int64
+	}{{server, client, &p.up}, {client, server, &p.down}} {
+		both.Go(func() {
+			_, err := io.Copy(metered{way.to, way.n, l}, way.from) // either end may leave
+			if errors.Is(err, errFault) {
+				once.Do(func() { p.fail(fault, client, server) })
 			}
-			reset(client)
-			reset(server)
-		case FaultReset:
-			reset(client)
-			reset(server)
-		default:
-			_ = client.Close() // the fault itself
-			_ = server.Close()
+			closeWrite(way.to)
+		})
+	}
+	both.Wait()
+}
+
+// fail is the fault itself.
+func (p *Proxy) fail(fault Fault, client, server net.Conn) {
+	p.ended.Add(1)
+	if fault == FaultStall {
+		select {
+		case <-time.After(p.Stall):
+		case <-p.ctx.Done():
 		}
 	}
-	closeWrite(server)
-	<-back
+	if fault == FaultCut {
+		_ = client.Close() // whoever still writes learns of it
+		_ = server.Close()
+		return
+	}
+	reset(client)
+	reset(server)
 }
 
-// forward copies from the client until the fault's byte.
-func (p *Proxy) forward(server, client net.Conn, fault Fault) error {
-	to := counting{server, &p.up}
-	if fault == FaultNone || p.Every <= 0 {
-		_, err := io.Copy(to, client)
-		return err
-	}
-	if n, err := io.CopyN(to, client, p.Every); err != nil || n < p.Every {
-		return err
-	}
-	return errFault
+// line is what one connection may still carry, both ways together.
+type line struct {
+	mu   sync.Mutex
+	left int64
 }
 
-type counting struct {
+// take allows up to n bytes.
+func (l *line) take(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ok := min(int64(n), l.left)
+	l.left -= ok
+	return int(ok)
+}
+
+type metered struct {
 	io.Writer
-	n *atomic.Int64
+	n    *atomic.Int64
+	line *line
 }
 
-func (c counting) Write(b []byte) (int, error) {
-	n, err := c.Writer.Write(b)
-	c.n.Add(int64(n))
+func (m metered) Write(b []byte) (int, error) {
+	may := m.line.take(len(b))
+	n, err := m.Writer.Write(b[:may])
+	m.n.Add(int64(n))
+	if err == nil && may < len(b) {
+		err = errFault
+	}
 	return n, err
 }
 
