@@ -87,7 +87,7 @@ type home struct {
 
 var homes = []home{
 	{"database/sql", []string{"server i/store", "server i/store/internal/sqlcgen", "server i/store/storetest"}, "one SQL text, one place that decides about transactions"},
-	{"os/exec", []string{"agent i/media"}, "subprocesses need limits and a reaper; one place has them"},
+	{"os/exec", []string{"agent i/media", "server i/media"}, "subprocesses need limits and a reaper; one place in each half has them: docs/adr/0005 for the server's"},
 	{"html/template", []string{"server i/web", "server i/mail"}, "whatever people typed is escaped in two places, and nowhere by hand"},
 }
 

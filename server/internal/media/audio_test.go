@@ -20,21 +20,27 @@ func shared(t testing.TB, data []byte) ([]float64, Info) {
 	info, err := inspectBytes(t, data, Audio)
 	must(t, err)
 	var out bytes.Buffer
-	got, err := SharedAudio(t.Context(), bytes.NewReader(data), info, &out)
+	got, err := SharedAudio(t.Context(), bytes.NewReader(data), info, &out, Converter{})
 	must(t, err)
-	again, err := inspectBytes(t, out.Bytes(), Audio)
+	return samples(t, out.Bytes(), got), got
+}
+
+// samples reads a shared copy, which has to be what was said of it.
+func samples(t testing.TB, wav []byte, said Info) []float64 {
+	t.Helper()
+	is, err := inspectBytes(t, wav, Audio)
 	must(t, err)
-	if got != again || got.Channels != 1 || got.Type != "audio/wav" || got.SampleRate > sharedRate {
-		t.Errorf("said %+v, is %+v", got, again)
+	if said != is || is.Channels != 1 || is.Type != "audio/wav" || is.SampleRate > sharedRate {
+		t.Errorf("said %+v, is %+v", said, is)
 	}
-	if bits := binary.LittleEndian.Uint16(out.Bytes()[34:]); bits != 16 {
+	if bits := binary.LittleEndian.Uint16(wav[34:]); bits != 16 {
 		t.Errorf("%d bits", bits)
 	}
-	var samples []float64
-	for b := out.Bytes()[44:]; len(b) > 0; b = b[2:] {
-		samples = append(samples, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
+	var out []float64
+	for b := wav[44:]; len(b) > 0; b = b[2:] {
+		out = append(out, float64(int16(binary.LittleEndian.Uint16(b)))/32768)
 	}
-	return samples, got
+	return out
 }
 
 func rms(s []float64) float64 {
@@ -225,18 +231,6 @@ func TestLowPass_TakesAwayWhatWouldAlias(t *testing.T) {
 	}
 }
 
-func TestM4A_HasNoDecoder(t *testing.T) {
-	data := vector(t, "tone.m4a")
-	info, err := inspectBytes(t, data, Audio)
-	must(t, err)
-	if _, err := SharedAudio(t.Context(), bytes.NewReader(data), info, io.Discard); !errors.Is(err, ErrNoDecoder) {
-		t.Errorf("SharedAudio: %v", err)
-	}
-	if _, err := Peaks(t.Context(), bytes.NewReader(data), info, 10); !errors.Is(err, ErrNoDecoder) {
-		t.Errorf("Peaks: %v", err)
-	}
-}
-
 func TestPeaks(t *testing.T) {
 	steps := append(append(tone(8000, 1, 0.1), tone(8000, 1, 0.5)...), tone(8000, 2, 1)...)
 	data := wavOf(wavPCM, 16, 8000, steps, make([]float64, len(steps)))
@@ -277,7 +271,7 @@ func TestSharedAudio_Damaged(t *testing.T) {
 		"opus flipped bit": flipped,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, io.Discard)
+			_, err := SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, io.Discard, Converter{})
 			wantCode(t, err, DamagedFile)
 		})
 	}
@@ -323,7 +317,7 @@ func TestVorbis_HostileSetupIsRefusedBeforeTheLibrarySeesIt(t *testing.T) {
 			// A comment header that claims 2^32-1 comments: 64 GB when believed.
 			data = append(data, page(0, 0, 7, 1, []byte("\x03vorbis\x00\x00\x00\x00\xff\xff\xff\xff"), setup)...)
 			data = append(data, page(4, 8000, 7, 2, []byte{0, 0, 0})...)
-			_, err := SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, io.Discard)
+			_, err := SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, io.Discard, Converter{})
 			wantCode(t, err, DamagedFile)
 		})
 	}
@@ -387,7 +381,7 @@ func TestSharedAudio_SameBytesAgain(t *testing.T) {
 		var a, b bytes.Buffer
 		data := vector(t, name)
 		for _, w := range []*bytes.Buffer{&a, &b} {
-			_, err := SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, w)
+			_, err := SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, w, Converter{})
 			must(t, err)
 		}
 		if !bytes.Equal(a.Bytes(), b.Bytes()) {
@@ -404,7 +398,7 @@ func TestSharedAudio_AsSeenBySox(t *testing.T) {
 	}
 	data := wavOf(wavPCM, 24, 96000, tone(96000, 2, 0.1), tone(96000, 2, 0.2))
 	var out bytes.Buffer
-	_, err = SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, &out)
+	_, err = SharedAudio(t.Context(), bytes.NewReader(data), Info{Size: int64(len(data))}, &out, Converter{})
 	must(t, err)
 	name := filepath.Join(t.TempDir(), "shared.wav")
 	must(t, os.WriteFile(name, out.Bytes(), 0o600))

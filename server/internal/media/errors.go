@@ -1,7 +1,6 @@
 package media
 
 import (
-	"errors"
 	"fmt"
 
 	"illumi/protocol"
@@ -25,7 +24,10 @@ const (
 	SVGNotSupported   Code = "svg_not_supported"
 	GIFNotSupported   Code = "gif_not_supported"
 	VideoNotSupported Code = "video_not_supported"
+	WebMNotSupported  Code = "webm_not_supported"
 	UnknownEncoding   Code = "encoding_not_supported"
+	NeedsConverter    Code = "needs_converter"
+	ConversionFailed  Code = "conversion_failed"
 	TookTooLong       Code = "took_too_long"
 )
 
@@ -43,7 +45,10 @@ var sentences = map[Code]string{
 	HEICNotSupported:  "HEIC and AVIF pictures cannot be shown everywhere. Open the photo on the phone and share it as JPEG, or set the camera's format to Most Compatible, and choose it again.",
 	SVGNotSupported:   "SVG drawings are not accepted, because they can carry programs. Export the drawing as PNG and choose that.",
 	GIFNotSupported:   "GIF pictures are not accepted. Save the picture as PNG or JPEG and choose that.",
-	VideoNotSupported: "This is a video. Save its sound alone as WAV, MP3 or M4A and choose that.",
+	VideoNotSupported: "This is a video. Save its sound alone as WAV or MP3 and choose that.",
+	WebMNotSupported:  "WebM and Matroska files cannot be played on the boxes, even those that hold only sound. Save the sound as WAV or MP3 and choose that.",
+	NeedsConverter:    "This server cannot convert M4A recordings, and the boxes cannot play them as they are. Save it as WAV or MP3 and choose it again; or have ffmpeg installed on the server.",
+	ConversionFailed:  "This recording could not be converted, so the boxes could not play it. Save it as WAV or MP3 and choose it again.",
 	TookTooLong:       "This file takes too long to open. Save it anew as an ordinary JPEG or WAV and choose it again.",
 	UnknownEncoding:   "This recording uses an encoding that illumi cannot play. Save it as WAV, FLAC or MP3 and choose that.",
 }
@@ -71,11 +76,6 @@ func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
 }
-
-// ErrNoDecoder says that the file is sound as far as can be seen, but that its
-// samples cannot be read here (AAC in M4A): there is no levelled copy and no
-// waveform. The caller forwards the original untouched.
-var ErrNoDecoder = errors.New("media: no decoder for this encoding")
 
 // refuse makes the error of a code; limits in its sentence come with args.
 func refuse(c Code, cause error, args ...any) *Error {

@@ -48,9 +48,10 @@ const (
 // decoded twice in blocks, so that memory does not grow with it. The same file
 // gives the same bytes on the same kind of processor.
 //
-// M4A gives ErrNoDecoder: share the original then, untouched; its metadata
-// stays in it.
-func SharedAudio(ctx context.Context, r io.ReaderAt, info Info, w io.Writer) (Info, error) {
+// M4A goes through c first, for which r has to be an *os.File: its copy has
+// 48 kHz, is always mixed to the mean, and its bytes depend on c's version.
+// Without a converter it is refused with NeedsConverter.
+func SharedAudio(ctx context.Context, r io.ReaderAt, info Info, w io.Writer, c Converter) (Info, error) {
 	in, err := Inspect(ctx, r, info.Size, Audio)
 	if err != nil {
 		return Info{}, err
@@ -58,6 +59,9 @@ func SharedAudio(ctx context.Context, r io.ReaderAt, info Info, w io.Writer) (In
 	var out Info
 	err = work(ctx, r, in.Size, func(f *file) error {
 		t, err := openTrack(f, in.Type)
+		if err == nil && t.open == nil {
+			t, err = c.track(f)
+		}
 		if err != nil {
 			return err
 		}

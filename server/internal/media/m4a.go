@@ -21,7 +21,7 @@ const (
 type m4aTrack struct {
 	id, timescale, duration uint64
 	sound, picture          bool
-	channels                int
+	channels, rate          int // as the first sample description states them
 }
 
 type m4aFile struct {
@@ -31,7 +31,7 @@ type m4aFile struct {
 }
 
 // openM4A reads how long the sound is. There is no decoder for AAC in Go
-// without C, so the track cannot be opened.
+// without C, so the track is left to a Converter.
 func openM4A(f *file) (track, error) {
 	m := m4aFile{standard: map[uint64]uint64{}, moving: map[uint64]uint64{}}
 	if err := m.read(f); err != nil {
@@ -46,17 +46,24 @@ func openM4A(f *file) (track, error) {
 		if !t.sound {
 			continue
 		}
-		if t.timescale < minRate || t.timescale > 1<<32 {
+		if t.timescale < 1 || t.timescale > 1<<32 {
 			return track{}, fmt.Errorf("mp4: %d units a second", t.timescale)
 		}
 		units := t.duration + m.moving[t.id]
 		if units/t.timescale > 1<<32 {
 			return track{}, errors.New("mp4: duration")
 		}
-		// For recordings of sound, the time unit is the sampling interval.
+		// For recordings of sound, the time unit mostly is the sampling interval.
+		if t.timescale >= minRate && t.timescale <= maxRate {
+			return track{
+				format: format{rate: int(t.timescale), channels: t.channels},
+				frames: int64(units),
+			}, nil
+		}
+		seconds := float64(units) / float64(t.timescale)
 		return track{
-			format: format{rate: int(t.timescale), channels: t.channels},
-			frames: int64(units),
+			format: format{rate: t.rate, channels: t.channels},
+			frames: int64(seconds * float64(t.rate)),
 		}, nil
 	}
 	return track{}, refusef(NotARecording, "mp4: no sound track")
@@ -192,9 +199,10 @@ func (t *m4aTrack) mdia(kind string, box, inner []byte) error {
 			}
 			return boxes(inner, func(kind string, _, inner []byte) error {
 				// stsd: version, count, then the first entry: header 8,
-				// reserved 16 with its reference, channels.
-				if kind == "stsd" && len(inner) >= 8+26 {
+				// reserved 16 with its reference, channels, 6 more, whole Hz.
+				if kind == "stsd" && len(inner) >= 8+34 {
 					t.channels = int(binary.BigEndian.Uint16(inner[8+24:]))
+					t.rate = int(binary.BigEndian.Uint16(inner[8+32:]))
 				}
 				return nil
 			})

@@ -3,8 +3,9 @@
 //
 // Uploads are hostile until proven dull: type by content and never by name,
 // dimensions and lengths before any decoding, every decoder bounded in pixels,
-// bytes, time and memory, and a panic in one of them is a damaged file. No
-// program is started here, and nothing is ever written but to the given writer.
+// bytes, time and memory, and a panic in one of them is a damaged file. One
+// program is started, in convert.go, for what Go cannot decode. Nothing is ever
+// written but to the given writer.
 package media
 
 import (
@@ -120,7 +121,7 @@ func (f *file) from(off int64) *io.SectionReader {
 }
 
 // work runs fn on r within workTime and turns whatever goes wrong in it into
-// an *Error, ErrNoDecoder, or the true reason: the context or the disk.
+// an *Error, or the true reason: the context or the disk.
 func work(ctx context.Context, r io.ReaderAt, size int64, fn func(*file) error) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, workTime, errWorkTime)
 	defer cancel()
@@ -152,7 +153,7 @@ func (f *file) explain(err error) error {
 		return fmt.Errorf("media: stopped: %w", f.ctx.Err())
 	case f.err != nil:
 		return fmt.Errorf("media: read: %w", f.err)
-	case errors.Is(err, errWrite), errors.Is(err, ErrNoDecoder):
+	case errors.Is(err, errWrite):
 		return err
 	case errors.As(err, &refusal):
 		return refusal

@@ -72,6 +72,7 @@ func TestInspect_Recordings(t *testing.T) {
 		{"ogg vorbis", vector(t, "tone-vorbis.ogg"), "audio/ogg", 44100, 2, 1, false},
 		{"ogg opus", vector(t, "tone-opus.ogg"), "audio/ogg", 48000, 1, 1, false},
 		{"m4a", vector(t, "tone.m4a"), "audio/mp4", 44100, 2, 1.02, false},
+		{"m4a in milliseconds", inMilliseconds(vector(t, "tone.m4a")), "audio/mp4", 44100, 2, 1.02, false},
 		{"m4a in fragments", vector(t, "tone-fragments.m4a"), "audio/mp4", 44100, 2, 1.02, false},
 	}
 	for _, tt := range tests {
@@ -87,6 +88,16 @@ func TestInspect_Recordings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inMilliseconds changes the time unit of an M4A's sound.
+func inMilliseconds(b []byte) []byte {
+	be := binary.BigEndian
+	mdhd := b[bytes.Index(b, []byte("mdhd"))+4:] // version and flags, two dates, unit, duration
+	seconds := float64(be.Uint32(mdhd[16:])) / float64(be.Uint32(mdhd[12:]))
+	be.PutUint32(mdhd[12:], 1000)
+	be.PutUint32(mdhd[16:], uint32(seconds*1000))
+	return b
 }
 
 func id3Len(b []byte) int {
@@ -121,6 +132,10 @@ func TestInspect_Refuses(t *testing.T) {
 		{"html", []byte(html), Image, NotAnImage},
 		{"html that begins as jpeg", []byte("\xff\xd8\xff\xe0" + html), Image, DamagedFile},
 		{"heic", []byte(heic), Image, HEICNotSupported},
+		{"heic of ten bits", []byte(strings.ReplaceAll(heic, "heic", "heix")), Image, HEICNotSupported},
+		{"heif", []byte(strings.Replace(heic, "heic", "mif1", 1)), Image, HEICNotSupported},
+		{"heif burst", []byte(strings.Replace(heic, "heic", "msf1", 1)), Image, HEICNotSupported},
+		{"live photo", []byte(strings.Replace(heic, "heic", "hevc", 1)), Image, HEICNotSupported},
 		{"avif", []byte(avif), Image, HEICNotSupported},
 		{"png of 40000 x 40000", pngHeader(40000, 40000), Image, TooManyPixels},
 		{"png of 2^31-1 squared", pngHeader(1<<31-1, 1<<31-1), Image, DamagedFile},
@@ -139,7 +154,10 @@ func TestInspect_Refuses(t *testing.T) {
 		{"id3 tag alone", []byte("ID3\x03\x00\x00\x7f\x7f\x7f\x7f" + strings.Repeat("x", 100)), Audio, NotARecording},
 		{"mp3 of MPEG-2.5", vector(t, "tone-mpeg25.mp3"), Audio, UnknownEncoding},
 		{"video", vector(t, "video.mp4"), Audio, VideoNotSupported},
-		{"webm", []byte("\x1a\x45\xdf\xa3\x93\x42\x82\x88webm\x42\x87"), Audio, VideoNotSupported},
+		{"webm", []byte("\x1a\x45\xdf\xa3\x93\x42\x82\x88webm\x42\x87"), Audio, WebMNotSupported},
+		{"matroska", []byte("\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska\x42\x87"), Audio, WebMNotSupported},
+		{"webm as picture", []byte("\x1a\x45\xdf\xa3\x93\x42\x82\x88webm\x42\x87"), Image, NotAnImage},
+		{"heic as recording", []byte(heic), Audio, NotARecording},
 		{"m4a cut short", vector(t, "tone.m4a")[:3000], Audio, DamagedFile},
 		{"ogg header cut", vector(t, "tone-opus.ogg")[:40], Audio, DamagedFile},
 		{"flac header alone", []byte("fLaC"), Audio, DamagedFile},
@@ -205,11 +223,11 @@ func TestErrors_OfDiskAndContextAreNotDamage(t *testing.T) {
 	// Tools that read to "the end" must not make a shorter copy of it.
 	sound := vector(t, "tone.mp3")
 	_, err = SharedAudio(t.Context(), failing{syscall.EIO, int64(len(sound)) - 1000, bytes.NewReader(sound)},
-		Info{Size: int64(len(sound))}, io.Discard)
+		Info{Size: int64(len(sound))}, io.Discard, Converter{})
 	if !errors.Is(err, syscall.EIO) {
 		t.Errorf("disk under a recording: %v", err)
 	}
-	_, err = SharedAudio(t.Context(), bytes.NewReader(wav), Info{Size: int64(len(wav))}, full{})
+	_, err = SharedAudio(t.Context(), bytes.NewReader(wav), Info{Size: int64(len(wav))}, full{}, Converter{})
 	if !errors.Is(err, syscall.ENOSPC) || errors.As(err, &e) {
 		t.Errorf("writer: %v", err)
 	}

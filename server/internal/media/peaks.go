@@ -15,7 +15,7 @@ const peaksPerSecond = 100
 
 // Peaks returns the waveform as n equal parts of time, each the greatest
 // absolute sample of any channel, 1 being full scale. A recording with fewer
-// than n hundredths of a second repeats its peaks. M4A gives ErrNoDecoder.
+// than n hundredths of a second repeats its peaks. An M4A is refused.
 // The shared copy has the same shape, levelled, and is read ten times faster
 // than an MP3.
 func Peaks(ctx context.Context, r io.ReaderAt, info Info, n int) ([]float32, error) {

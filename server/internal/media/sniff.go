@@ -41,7 +41,7 @@ func sniff(f *file, want Kind) (string, error) {
 	switch found {
 	case "image/apng", "image/vnd.mozilla.apng":
 		typ = "image/png" // its still picture
-	case "audio/x-m4a", "video/mp4", "video/3gpp", "video/3gpp2", "video/quicktime":
+	case "audio/x-m4a", "video/mp4", "video/3gpp", "video/3gpp2", "video/quicktime", "video/x-m4v":
 		typ = "audio/mp4" // phones label plain recordings so; inspectM4A looks for pictures
 	case "application/ogg", "video/ogg":
 		typ = "audio/ogg"
@@ -55,6 +55,8 @@ func sniff(f *file, want Kind) (string, error) {
 func unwanted(found string, head []byte, want Kind) *Error {
 	cause := fmt.Errorf("content is %s", found)
 	switch {
+	case want == Audio && (found == "video/webm" || strings.HasSuffix(found, "matroska")):
+		return refuse(WebMNotSupported, cause)
 	case want == Audio && strings.HasPrefix(found, "video/"):
 		return refuse(VideoNotSupported, cause)
 	case want == Audio && strings.HasPrefix(found, "audio/") && extensions[found] == "":

@@ -44,7 +44,8 @@ type track struct {
 	format
 	frames     int64 // samples of each channel; -1: only decoding would tell
 	incomplete bool
-	// open starts decoding; nil where there is no decoder (ErrNoDecoder).
+	// open starts decoding; nil where only a Converter can. A decoder that is an
+	// io.Closer is closed after its last block.
 	open func() (decoder, error)
 }
 
@@ -112,11 +113,14 @@ func (t track) count(f *file) (int64, error) {
 // Samples that are no numbers become silence.
 func (t track) each(f *file, fn func(block []float32) error) error {
 	if t.open == nil {
-		return ErrNoDecoder
+		return refusef(UnknownEncoding, "no decoder")
 	}
 	d, err := t.open()
 	if err != nil {
 		return err
+	}
+	if c, ok := d.(io.Closer); ok {
+		defer c.Close()
 	}
 	left := int64(t.rate) * (protocol.MaxAudioSeconds + graceSeconds)
 	for {

@@ -136,7 +136,7 @@ func mediaStatus(e *model.Error) int {
 	switch m.Code {
 	case media.FileTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case media.EmptyFile, media.TooManyPixels, media.PictureTooHeavy, media.TooLong, media.TooShort, media.DamagedFile:
+	case media.EmptyFile, media.TooManyPixels, media.PictureTooHeavy, media.TooLong, media.TooShort, media.DamagedFile, media.ConversionFailed:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusUnsupportedMediaType

@@ -160,16 +160,13 @@ func (s *Service) take(ctx context.Context, id string, e entry) (model.Media, er
 		return model.Media{}, err
 	}
 	s.at("kept")
-	m := model.Media{
+	return model.Media{
 		Role: e.role, Type: info.Type, SHA256: kept.SHA256, Size: kept.Size,
-		Width: info.Width, Height: info.Height, Duration: info.Duration,
+		Width: info.Width, Height: info.Height,
+		Duration:   sharedInfo.Duration, // of what is heard: the header of an M4A also counts what was cut away
 		SharedType: sharedInfo.Type, SharedSHA256: shared.SHA256, SharedSize: shared.Size,
 		SharedWidth: sharedInfo.Width, SharedHeight: sharedInfo.Height,
-	}
-	if shared.SHA256 == "" { // no copy could be made: the original is shared
-		m.SharedSHA256, m.SharedSize = kept.SHA256, kept.Size
-	}
-	return m, nil
+	}, nil
 }
 
 // looked says why media gave up. Its own time limit, with ours still running,
@@ -205,12 +202,13 @@ func check(ctx context.Context, f *os.File, want string) error {
 }
 
 // share makes the copy that is shown and forwarded. The same file gives the
-// same bytes, so doing it again stores nothing twice. Where no decoder reads
-// the file, the blob is empty and the original's facts are returned.
+// same bytes, so doing it again stores nothing twice.
 func (s *Service) share(ctx context.Context, f *os.File, info media.Info) (blob.Blob, media.Info, error) {
-	derive := media.SharedAudio
-	if info.Kind == media.Image {
-		derive = media.SharedImage
+	derive := func(w io.Writer) (media.Info, error) {
+		if info.Kind == media.Image {
+			return media.SharedImage(ctx, f, info, w)
+		}
+		return media.SharedAudio(ctx, f, info, w, s.converter)
 	}
 	var out media.Info
 	r, w := io.Pipe()
@@ -219,7 +217,7 @@ func (s *Service) share(ctx context.Context, f *os.File, info media.Info) (blob.
 		defer close(made)
 		b := bufio.NewWriterSize(w, 64<<10)
 		var err error
-		if out, err = derive(ctx, f, info, b); err == nil {
+		if out, err = derive(b); err == nil {
 			err = b.Flush()
 		}
 		w.CloseWithError(err) // nil means the end of the copy
@@ -227,9 +225,6 @@ func (s *Service) share(ctx context.Context, f *os.File, info media.Info) (blob.
 	copied, err := s.blobs.Put(ctx, r)
 	r.CloseWithError(err) // a writer that waits for us learns why
 	<-made
-	if errors.Is(err, media.ErrNoDecoder) {
-		return blob.Blob{}, info, nil
-	}
 	if err != nil {
 		return blob.Blob{}, media.Info{}, fmt.Errorf("upload: shared copy: %w", err)
 	}

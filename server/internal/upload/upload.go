@@ -28,6 +28,7 @@ import (
 
 	"illumi/protocol"
 	"illumi/server/internal/blob"
+	"illumi/server/internal/media"
 	"illumi/server/internal/model"
 )
 
@@ -93,6 +94,9 @@ type Options struct {
 	// means a minute. What came is kept, and another request can take over
 	// earlier.
 	NetworkTimeout time.Duration
+	// Converter reads recordings that Go cannot; nil means what
+	// media.FindConverter finds now.
+	Converter *media.Converter
 	// Now is the clock of what is recorded; nil means time.Now.
 	Now func() time.Time
 }
@@ -106,6 +110,9 @@ type Service struct {
 	inUse   func(context.Context, string) (bool, error)
 	network time.Duration
 	now     func() time.Time
+	// converter is what was found at the start: an M4A is not refused and
+	// accepted in turn.
+	converter media.Converter
 
 	// One process owns the directory, so locks live in memory: a crash cannot
 	// leave a stale one, as lock files with a reused process id would. The
@@ -192,6 +199,11 @@ func Open(o Options) (*Service, error) {
 	}
 	if s.network <= 0 {
 		s.network = time.Minute
+	}
+	if o.Converter != nil {
+		s.converter = *o.Converter
+	} else {
+		s.converter = media.FindConverter()
 	}
 	if s.now == nil {
 		s.now = time.Now
