@@ -50,9 +50,10 @@ const (
 )
 
 // convertArguments let ffmpeg open this one file as MP4 and nothing else, with
-// the decoders that such recordings have, and take its first sound only.
+// the decoders that such recordings have, and take its first sound only. A part
+// that cannot be decoded fails the whole (-xerror): ffmpeg would leave it out.
 var convertArguments = []string{
-	"-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-max_alloc", "268435456", "-threads", "1",
+	"-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-xerror", "-max_alloc", "268435456", "-threads", "1",
 	"-protocol_whitelist", "file,pipe", "-codec_whitelist", "aac,alac,mp3,mp3float,opus,amrnb,amrwb", "-f", "mov",
 	"-i", convertInput,
 	"-vn", "-sn", "-dn", "-map", "0:a:0", "-map_metadata", "-1", "-t", strconv.Itoa(convertSeconds),

@@ -361,4 +361,11 @@ func TestConverter_Damaged(t *testing.T) {
 	copy(noise[index+12:], "xxxxnope") // an encoding that nobody knows
 	_, _, err := convert(t.Context(), t, c, noise)
 	wantCode(t, err, ConversionFailed)
+
+	hole := bytes.Clone(m4a)
+	for i := range 1000 {
+		hole[1000+i] ^= byte(i * 37) // in the middle of the sound
+	}
+	_, _, err = convert(t.Context(), t, c, hole)
+	wantCode(t, err, ConversionFailed)
 }
