@@ -197,7 +197,7 @@ type File struct {
 }
 
 // Media is a stored file before it belongs to a whisper: an original and its
-// shared copy. Both digests may be the same where no copy could be made.
+// shared copy.
 type Media struct {
 	Role     protocol.Role
 	Type     string
