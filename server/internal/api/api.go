@@ -53,8 +53,8 @@ type API struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Base     context.Context // ends at shutdown; hijacked connections outlive their request
-	// HelloWait bounds the wait for a hello; zero means the constant.
-	HelloWait time.Duration
+	// HelloWait and Recheck are the constants HelloWait and RecheckEvery where zero.
+	HelloWait, Recheck time.Duration
 }
 
 // Register adds the routes.

@@ -84,18 +84,18 @@ func (p *Presence) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			p.flush(last)
+			p.Flush(last)
 			return nil
 		case <-tick.C:
 		case <-p.kick:
 		}
-		p.flush(ctx)
+		p.Flush(ctx)
 	}
 }
 
-// flush writes one round. A round that fails goes into the next: what a box
+// Flush writes one round now. A round that fails goes into the next: what a box
 // said stays true.
-func (p *Presence) flush(ctx context.Context) {
+func (p *Presence) Flush(ctx context.Context) {
 	p.mu.Lock()
 	round := p.seen
 	p.seen = map[string]model.Sighting{}

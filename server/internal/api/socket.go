@@ -21,9 +21,9 @@ import (
 // HelloWait is how long a box may take to introduce itself.
 const HelloWait = 10 * time.Second
 
-// recheckEvery is how often a live connection's right is looked up again:
+// RecheckEvery is how often a live connection's right is looked up again:
 // another server, or the command line, may have revoked the box.
-const recheckEvery = time.Minute
+const RecheckEvery = time.Minute
 
 // Boxes send little and rarely, so small buffers and a shared write pool keep
 // an idle connection cheap.
@@ -33,7 +33,6 @@ var upgrader = websocket.Upgrader{
 	WriteBufferSize:  2048,
 	WriteBufferPool:  &sync.Pool{},
 	Subprotocols:     []string{protocol.Subprotocol},
-	Error:            func(http.ResponseWriter, *http.Request, int, error) {}, // the one renderer answers
 }
 
 // socket upgrades, reads the hello and hands the connection to the hub. After
@@ -43,14 +42,22 @@ func (a *API) socket(c echo.Context) error {
 	if !slices.Contains(websocket.Subprotocols(c.Request()), protocol.Subprotocol) {
 		return model.Refuse(protocol.CodeVersion, "This address speaks "+protocol.Subprotocol+" over a websocket.", "Update the box, or the server.")
 	}
-	ws, err := upgrader.Upgrade(c.Response(), c.Request(), nil)
-	if _, ok := errors.AsType[websocket.HandshakeError](err); ok {
+	refused := 0
+	up := upgrader
+	up.Error = func(_ http.ResponseWriter, _ *http.Request, status int, _ error) { refused = status } // the one renderer answers
+	ws, err := up.Upgrade(c.Response(), c.Request(), nil)
+	switch {
+	case refused == http.StatusForbidden:
+		return &model.Error{
+			Code: protocol.CodeForbidden, Sentence: "This request came from another website and was stopped.",
+			Next: "Boxes send no Origin.", Wrapped: err,
+		}
+	case refused != 0:
 		return &model.Error{
 			Code: protocol.CodeInvalid, Sentence: "This request cannot become a websocket.",
 			Next: "Look whether a proxy between box and server lets websockets through.", Wrapped: err,
 		}
-	}
-	if err != nil {
+	case err != nil:
 		a.Log.Debug("a box went while it connected", "device", d.ID, "error", err)
 		return nil
 	}
@@ -122,7 +129,7 @@ func (s *session) message(ctx context.Context, m protocol.Message) ([]byte, erro
 // that does not answer takes it from nobody.
 func (s *session) allowed(ctx context.Context) error {
 	now := s.api.Now()
-	if now.Sub(s.checked) < recheckEvery {
+	if now.Sub(s.checked) < cmp.Or(s.api.Recheck, RecheckEvery) {
 		return nil
 	}
 	_, err := s.api.Devices.AuthenticateDevice(ctx, s.authorization)

@@ -51,7 +51,12 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	// Nobody's by default: an address that a client can choose is no address.
 	TrustedProxies []string
+
+	waits waits
 }
+
+// waits are for tests; zero means what the protocol says.
+type waits struct{ hello, ping, dead, recheck time.Duration }
 
 // Defaults is a server with nothing configured.
 func Defaults() Config {
@@ -91,7 +96,7 @@ type App struct {
 
 // New opens the database and the media directory. Close the App in the end.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, hub: hub.New(hub.Options{Log: log}), bus: bus.New(), mailWake: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, hub: hub.New(hub.Options{Log: log, Ping: cfg.waits.ping, Dead: cfg.waits.dead}), bus: bus.New(), mailWake: make(chan struct{}, 1)}
 	if a.public, err = publicURL(cfg); err != nil {
 		return nil, err
 	}
@@ -174,9 +179,10 @@ func (a *App) routes(ctx context.Context) error {
 	}
 	(&api.API{
 		Relay: a.relay, Hub: a.hub, Devices: a.auth, Media: a.blobs, Presence: a.presence, Uploads: uploads{fromBoxes},
-		Server: a.cfg.Name, ServerID: serverID, Now: time.Now, Log: a.log, Base: a.base,
+		Server: a.cfg.Name, ServerID: serverID, Now: time.Now, Log: a.log, Base: a.base, HelloWait: a.cfg.waits.hello, Recheck: a.cfg.waits.recheck,
 	}).Register(e)
 	pages.Register(e, uploads{fromPages})
+	wrongMethods(e)
 	return nil
 }
 
@@ -199,7 +205,7 @@ func (a *App) Close() error {
 	a.stop()
 	grace, cancel := context.WithTimeout(context.Background(), graceTime)
 	defer cancel()
-	return errors.Join(a.closeUploads(grace), a.store.Close())
+	return errors.Join(a.closeUploads(grace), a.blobs.Close(), a.store.Close())
 }
 
 func (a *App) closeUploads(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,4 +98,30 @@ func isUpload(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// wrongMethods answers 405 with the methods that an address has, and 404 for an
+// unknown address of the API: what Echo's groups catch would go to the sign-in.
+func wrongMethods(e *echo.Echo) {
+	allow := map[string][]string{}
+	for _, r := range e.Routes() {
+		if r.Method != echo.RouteNotFound && !strings.HasSuffix(r.Path, "*") {
+			allow[r.Path] = append(allow[r.Path], r.Method)
+		}
+	}
+	all := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+	for path, methods := range allow {
+		slices.Sort(methods)
+		list := strings.Join(methods, ", ")
+		for _, m := range all {
+			if slices.Contains(methods, m) {
+				continue
+			}
+			e.Add(m, path, func(c echo.Context) error {
+				c.Response().Header().Set(echo.HeaderAllow, list)
+				return echo.ErrMethodNotAllowed
+			})
+		}
+	}
+	e.RouteNotFound("/api/*", func(echo.Context) error { return echo.ErrNotFound })
 }
