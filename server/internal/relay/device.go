@@ -28,6 +28,11 @@ func (s *Service) Offers(ctx context.Context, device, cursor string) (protocol.O
 		if err != nil {
 			return err
 		}
+		// A cursor from the future: the database was set back to a backup. The box
+		// begins anew, or it would wait for numbers that come again.
+		if since > d.OfferSeq {
+			since = 0
+		}
 		rows, err := tx.OffersSince(ctx, device, since, protocol.MaxOffers+1)
 		if err != nil {
 			return err
@@ -37,7 +42,7 @@ func (s *Service) Offers(ctx context.Context, device, cursor string) (protocol.O
 			page.Cursor = strconv.FormatInt(rows[len(rows)-1].Hop.Seq, 10)
 		} else {
 			// Everything up to the counter that this snapshot shows has been told.
-			page.Cursor = strconv.FormatInt(max(d.OfferSeq, since), 10)
+			page.Cursor = strconv.FormatInt(d.OfferSeq, 10)
 		}
 		for _, row := range rows {
 			offer, err := s.offer(ctx, tx, row)
