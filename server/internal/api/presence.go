@@ -26,6 +26,8 @@ type Presence struct {
 	rec Recorder
 	log *slog.Logger
 
+	writing sync.Mutex // one round at a time, so that Flush keeps its promise
+
 	mu   sync.Mutex
 	seen map[string]model.Sighting
 	kick chan struct{}
@@ -93,9 +95,11 @@ func (p *Presence) Run(ctx context.Context) error {
 	}
 }
 
-// Flush writes one round now. A round that fails goes into the next: what a box
-// said stays true.
+// Flush writes what was heard before it was called. A round that fails goes
+// into the next: what a box said stays true.
 func (p *Presence) Flush(ctx context.Context) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	p.mu.Lock()
 	round := p.seen
 	p.seen = map[string]model.Sighting{}
