@@ -29,7 +29,8 @@ type codeRow struct {
 type boxesView struct {
 	Boxes     []boxRow
 	More      bool // there are more than the page shows
-	Codes     []codeRow
+	OpenCodes []codeRow
+	OldCodes  []codeRow
 	NewCode   string // shown once
 	NewLabel  string
 	NewUntil  time.Time
@@ -61,7 +62,12 @@ func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 	}
 	for _, code := range codes {
 		s := code.State(w.Now())
-		v.Codes = append(v.Codes, codeRow{code, codeStates[s], s == model.CodeOpen, names[code.UsedDevice]})
+		row := codeRow{code, codeStates[s], s == model.CodeOpen, names[code.UsedDevice]}
+		if row.Open {
+			v.OpenCodes = append(v.OpenCodes, row)
+		} else {
+			v.OldCodes = append(v.OldCodes, row)
+		}
 	}
 	return v, nil
 }

@@ -126,9 +126,10 @@ func (w *Web) compose(v relay.View) whisperView {
 
 func (w *Web) hopView(v relay.View, h model.Hop) hopView {
 	box := v.Boxes[h.DeviceID]
+	here := w.presence(box)
 	out := hopView{
-		Hop: h, Box: box.Name, Presence: w.presence(box),
-		State: hopState(h, v.Whisper.State), Since: hopSince(h), Lit: h.ReplyID != "",
+		Hop: h, Box: box.Name, Presence: here,
+		State: hopState(h, v.Whisper.State, here), Since: hopSince(h), Lit: h.ReplyID != "",
 	}
 	for _, s := range []step{
 		{"turn began", h.OfferedAt}, {"at the box", h.DeliveredAt}, {"heard", h.HeardAt},

@@ -111,7 +111,12 @@ func length(d time.Duration) string {
 	case d%(24*time.Hour) == 0:
 		return plural(int(d.Hours()/24), "day", "days")
 	}
-	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	d = d.Round(time.Minute)
+	hours := plural(int(d.Hours()), "hour", "hours")
+	if rest := d % time.Hour; rest > 0 {
+		return hours + " " + plural(int(rest.Minutes()), "minute", "minutes")
+	}
+	return hours
 }
 
 // page is what the layout needs; Data is the view's own.

@@ -140,14 +140,12 @@ func (w *Web) whisperRows(c echo.Context, rows []relay.WhisperRow) ([]whisperRow
 	}
 	var out []whisperRow
 	for _, r := range rows {
-		row := whisperRow{WhisperRow: r, State: whisperStates[r.Whisper.State], Turn: hopStates[r.Progress.State]}
+		row := whisperRow{WhisperRow: r, State: whisperStates[r.Whisper.State]}
 		d, ok := boxes[r.Progress.DeviceID]
 		if ok && (r.Whisper.State == model.WhisperTravelling || r.Whisper.State == model.WhisperPaused) {
 			row.Box, row.Presence = d.Name, w.presence(d)
 		}
-		if r.Progress.State == model.HopPlanned {
-			row.Turn.Word = "its turn, but the box has another whisper first"
-		}
+		row.Turn = hopState(model.Hop{State: r.Progress.State, ReadyAt: r.Progress.Since}, r.Whisper.State, row.Presence)
 		if n := r.Progress.Hops; n <= maxBeads {
 			row.Beads = make([]bool, n)
 			for i := range r.Progress.Answered {

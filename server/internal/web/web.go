@@ -5,7 +5,6 @@ package web
 
 import (
 	"context"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -135,24 +134,3 @@ func actor(c echo.Context) model.Actor {
 }
 
 func isFragment(r *http.Request) bool { return r.Header.Get("HX-Request") != "" }
-
-func (w *Web) asset(c echo.Context) error {
-	name := c.Param("*")
-	f, err := assets.FS().Open(name)
-	if err != nil {
-		return echo.ErrNotFound
-	}
-	defer func() { _ = f.Close() }() // read only
-	info, err := f.Stat()
-	if err != nil || info.IsDir() {
-		return echo.ErrNotFound
-	}
-	data, err := fs.ReadFile(assets.FS(), name)
-	if err != nil {
-		return err
-	}
-	h := c.Response().Header()
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	return c.Blob(http.StatusOK, contentType(name), data)
-}

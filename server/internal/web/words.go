@@ -38,9 +38,13 @@ var hopStates = map[model.HopState]state{
 
 // hopState says how a hop stands. Steps that the box told of on its way to an
 // answer are finer than the hop's state.
-func hopState(h model.Hop, whisper model.WhisperState) state {
+func hopState(h model.Hop, whisper model.WhisperState, box presence) state {
 	s := hopStates[h.State]
 	switch {
+	case h.State == model.HopOffered && box.Kind == model.PresenceRevoked:
+		return state{"waits for a box that was revoked", "warning", "bad"}
+	case h.State == model.HopOffered && !box.Alive():
+		return state{"waits until the box is online", "held", "hold"}
 	case h.State == model.HopPlanned && !h.ReadyAt.IsZero():
 		return state{"its turn, but its box has another whisper first", "queued", "hold"}
 	case h.State == model.HopHeard && !h.SavedAt.IsZero():
@@ -99,15 +103,15 @@ var codeStates = map[model.CodeState]state{
 }
 
 var mailStates = map[model.MailState]state{
-	model.MailQueued: {"waiting to be sent", "mail", "hold"},
-	model.MailSent:   {"sent", "sent", "good"},
-	model.MailFailed: {"could not be sent", "warning", "bad"},
+	model.MailQueued: {"e-mail waits to be sent", "mail", "hold"},
+	model.MailSent:   {"e-mail sent", "sent", "good"},
+	model.MailFailed: {"e-mail could not be sent", "warning", "bad"},
 }
 
 func mailState(m model.Mail) state {
 	s := mailStates[m.State]
 	if m.State == model.MailQueued && m.Attempts > 0 {
-		s.Word = "not sent yet, will be tried again"
+		s.Word = "e-mail not sent yet, will be tried again"
 	}
 	return s
 }
@@ -136,6 +140,9 @@ func hopNews(h hopView) string {
 	case model.HopPlanned:
 		return "waits for a turn at"
 	case model.HopOffered:
+		if !h.Presence.Alive() {
+			return "waits for"
+		}
 		return "is on its way to"
 	case model.HopHeld:
 		return "is held for a pause after the answer of"

@@ -35,6 +35,17 @@ func Path(name string) string {
 	return name
 }
 
+// Hashed reports whether a name holds a hash of the bytes behind it, so that it
+// never means other bytes.
+func Hashed(name string) bool {
+	for _, hashed := range manifest() {
+		if name == hashed {
+			return true
+		}
+	}
+	return false
+}
+
 // readManifest treats a missing or broken manifest as an empty one: both mean that build.mjs did not finish.
 func readManifest(files fs.FS) map[string]string {
 	text, err := fs.ReadFile(files, "manifest.json")

@@ -45,3 +45,14 @@ func TestPath_NamesFilesThatExist(t *testing.T) {
 		}
 	}
 }
+
+func TestHashed(t *testing.T) {
+	for name, hashed := range manifest() {
+		if !Hashed(hashed) || Hashed(name) {
+			t.Errorf("%s and %s are not told apart", name, hashed)
+		}
+	}
+	if Hashed("licences.txt") || Hashed("") {
+		t.Error("a name without a hash counts as hashed")
+	}
+}

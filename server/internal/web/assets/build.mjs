@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, 'dist');
@@ -91,6 +92,10 @@ for (const name of drawings) {
   const hash = createHash('sha256').update(contents).digest('hex').slice(0, 8).toUpperCase();
   manifest[name] = name.replace('.', `-${hash}.`);
   await writeFile(path.join(dist, manifest[name]), contents);
+}
+// Packed once, here, rather than with every answer.
+for (const name of Object.values(manifest)) {
+  await writeFile(path.join(dist, `${name}.gz`), gzipSync(await readFile(path.join(dist, name)), { level: 9 }));
 }
 await writeFile(path.join(dist, 'licences.txt'), await licences(Object.keys(inputs)));
 // Last, since it is what says that the rest is there.
