@@ -45,10 +45,7 @@ func load(root string) ([]pkg, error) {
 		if p.Error != nil {
 			return nil, fmt.Errorf("go list %s: %s", p.ImportPath, p.Error.Err)
 		}
-		// Temporary: it only holds the pinned modules until the packages that use them are there.
-		if p.ImportPath != module+"/internal_deps" {
-			pkgs = append(pkgs, p)
-		}
+		pkgs = append(pkgs, p)
 	}
 }
 
