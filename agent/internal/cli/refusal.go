@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -77,7 +79,7 @@ func unreachable(err error) (text, next string) {
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return sentence("the server's certificate is wrong: " + cert.Err.Error()), "Check the address."
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return "The server does not speak https.", "Check the address and its port."
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
@@ -103,7 +105,11 @@ func unreachable(err error) (text, next string) {
 		if e.Status >= 500 {
 			return "The server is in trouble.", "Try again later."
 		}
-		return sentence("the server could not be asked: " + e.Err.Error()), "Try again."
+		why := e.Err
+		if u, ok := errors.AsType[*url.Error](why); ok {
+			why = u.Err // without the address, which was shown already
+		}
+		return sentence("the server could not be asked: " + why.Error()), "Try again."
 	}
 	return "", ""
 }

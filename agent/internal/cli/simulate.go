@@ -106,12 +106,16 @@ func (p *program) simulate(ctx context.Context, s simulation, args []string) err
 	if err != nil {
 		return err
 	}
+	if c.Enrolled() != nil && len(args) == 0 {
+		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.",
+			next: "Run: illumi-agent simulate http://SERVER CODE --state " + c.StateDir}
+	}
 	b, err := p.simulatedBoard(c.StateDir, s.name)
 	if err != nil {
 		return fmt.Errorf("use the state directory: %w", err)
 	}
 	caps := protocol.Capabilities{Buttons: s.buttons, Microphone: true, Speaker: true, Camera: true, Screen: true, Simulated: true, Audio: "audio/wav"}
-	if c.Enrolled() != nil && len(args) == 2 {
+	if c.Enrolled() != nil {
 		e := enrolment{typed: args[0], code: args[1], name: s.name, plain: c.Plain, state: c.StateDir, file: file, board: b, caps: caps}
 		if err := p.enroll(ctx, e); err != nil {
 			return err
@@ -119,10 +123,6 @@ func (p *program) simulate(ctx context.Context, s simulation, args []string) err
 		if c, _, err = p.load(def); err != nil {
 			return err
 		}
-	}
-	if c.Enrolled() != nil {
-		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.",
-			next: "Run: illumi-agent simulate http://SERVER CODE --state " + c.StateDir}
 	}
 	return p.simulated(ctx, s, c, b, caps)
 }

@@ -155,7 +155,7 @@ var machineWaits = map[flow.Phase]bool{flow.Boot: true, flow.Check: true, flow.P
 func (d *Daemon) setTimer(f flow.Effect) {
 	after := d.o.Pace.Real(f.After)
 	switch f.Timer {
-	case flow.TimerVoice, flow.TimerDevice, flow.TimerAlert:
+	case flow.TimerVoice, flow.TimerDevice:
 		after = f.After
 	case flow.TimerPhase:
 		if machineWaits[d.state.Phase] {
