@@ -270,18 +270,18 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		"data", a.cfg.Data, "database", a.store.Where())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	var err error
 	select {
-	case err = <-served: // the listener broke
-		a.shutdown(srv)
 	case <-ctx.Done():
-		a.shutdown(srv)
-		<-served
 	case <-workCtx.Done(): // a worker gave up; work.Wait says why
-		a.shutdown(srv)
-		<-served
+	case err := <-served: // the listener broke
+		served <- err
 	}
+	a.shutdown(srv)
 	stopWork()
+	err := <-served
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
 	err = errors.Join(err, work.Wait())
 	a.log.Info("stopped")
 	return err

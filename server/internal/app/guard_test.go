@@ -47,9 +47,12 @@ func guarded(t *testing.T, h echo.HandlerFunc) net.Conn {
 	ours, theirs := net.Pipe()
 	p.conns <- theirs
 	t.Cleanup(func() {
-		ours.Close()
-		srv.Close()
-		<-served
+		if err := errors.Join(ours.Close(), srv.Close()); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return ours
 }
@@ -63,8 +66,12 @@ func TestBounds_BodyThatTrickles(t *testing.T) {
 			return err
 		})
 		var both sync.WaitGroup
-		defer both.Wait()
-		defer conn.Close()
+		defer func() {
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+			both.Wait()
+		}()
 		begin := time.Now()
 		both.Go(func() {
 			// A byte a second, for as long as somebody takes it.

@@ -183,7 +183,11 @@ func TestTwoServers_OneDirectory(t *testing.T) {
 
 func TestNew_RefusesInWords(t *testing.T) {
 	taken := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer taken.Close()
+	defer func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {

@@ -222,7 +222,11 @@ func TestServe_TellsWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	dir := served(t)
 	run(t, "", nil, "serve", "--data", dir, "--listen", taken.Addr().String()).is(t, 1, "", taken.Addr().String()+" is in use; is another server running there? Choose another address with --listen")
 	run(t, "", nil, "serve", "--data", dir, "--db", "mysql://u:hunter2@127.0.0.1:1/x").is(t, 1, "", "the database cannot be used: store: reach the database at 127.0.0.1:1/x")
@@ -256,7 +260,7 @@ func TestServe(t *testing.T) {
 	code := make(chan int, 1)
 	go func() {
 		code <- Run(ctx, []string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, Stdio{In: strings.NewReader(""), Out: in, Err: &errs}, nil)
-		in.Close()
+		_ = in.Close() // a pipe in memory
 	}()
 	banner := make([]byte, 0, 1024)
 	setup := regexp.MustCompile(`(http://127\.0\.0\.1:\d+)/setup#[A-Z2-7-]+\n`)
