@@ -173,6 +173,9 @@ func once(ctx context.Context, db *sql.DB, o sql.TxOptions, fn func(*Tx) error) 
 		return err
 	}
 	if err := t.Commit(); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err() // whose end rolled it back before we came
+		}
 		return wrap(err, "commit")
 	}
 	committed = true

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +96,25 @@ func TestOpenAgain(t *testing.T) {
 		}
 		if got := view(t, again, func(tx *Tx) (model.User, error) { return tx.UserByID(t.Context(), u.ID) }); got != u {
 			t.Errorf("got %+v, want %+v", got, u)
+		}
+	})
+}
+
+// Whoever goes away before the commit is told that, and not that a transaction
+// was finished twice.
+func TestView_leftBeforeTheCommit(t *testing.T) {
+	forEachDB(t, func(t *testing.T, open func() *Store) {
+		s := open()
+		for range 50 { // the roll-back comes from another goroutine, sooner or later
+			ctx, cancel := context.WithCancel(t.Context())
+			err := s.View(ctx, func(*Tx) error {
+				cancel()
+				runtime.Gosched()
+				return nil
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("%v", err)
+			}
 		}
 	})
 }
