@@ -61,10 +61,17 @@ func (x *told) has(hint string) bool {
 	return false
 }
 
+// unwritable is the title of a whisper that no mail can be written about, so
+// that it cannot be completed.
+const unwritable = "Unwritable"
+
 // letter is a Composer; what a mail says is package mail's.
 type letter struct{}
 
 func (letter) Complete(w model.Whisper, _ model.Project, to string) (model.Mail, error) {
+	if w.Title == unwritable {
+		return model.Mail{}, errors.New("no words for it")
+	}
 	return model.Mail{ID: store.NewID(), To: to, Subject: w.Title, Text: "t", HTML: "h", MessageID: "m@" + w.ID}, nil
 }
 

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,7 +78,8 @@ func (s *Service) Work(ctx context.Context) error {
 }
 
 // releaseHolds forwards every answer whose pause is over and says when the
-// next one will be; zero where none is held.
+// next one will be; zero where none is held. A whisper that cannot go on does
+// not keep the others.
 func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
 	for {
 		var due []store.HopRef
@@ -92,10 +94,14 @@ func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
 		if err != nil || len(due) == 0 {
 			return next, err
 		}
+		var failed []error
 		for _, ref := range due {
 			if err := s.holdOver(ctx, ref.WhisperID); err != nil {
-				return next, err
+				failed = append(failed, fmt.Errorf("relay: let whisper %s go on: %w", ref.WhisperID, err))
 			}
+		}
+		if failed != nil {
+			return next, errors.Join(failed...)
 		}
 	}
 }
