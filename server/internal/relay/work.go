@@ -126,11 +126,11 @@ func (s *Service) patrol(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, id := range idle {
-		err := s.do(ctx, func(w *work) error { w.serve = append(w.serve, id); return nil })
-		if err != nil {
-			return err
+		if err := s.do(ctx, func(w *work) error { w.serve = append(w.serve, id); return nil }); err != nil {
+			failed = append(failed, fmt.Errorf("relay: serve box %s: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
