@@ -34,15 +34,17 @@ export async function open(shots) {
       context.setDefaultTimeout(15000);
       const page = await context.newPage();
       const expected = []; // parts of what may be said, each once
+      const allowed = []; // and again and again
       page.on('console', (message) => {
         if (!['error', 'warning'].includes(message.type())) return;
         const text = `${message.text()} (${message.location().url})`;
+        if (allowed.some((part) => text.includes(part))) return;
         const known = expected.findIndex((part) => text.includes(part));
         if (known >= 0) expected.splice(known, 1);
         else complaints.push(`console at ${page.url()}: ${text}`);
       });
       page.on('pageerror', (error) => complaints.push(`script error at ${page.url()}: ${error.stack}`));
-      return { context, page, expect: (part) => expected.push(part) };
+      return { context, page, expect: (part) => expected.push(part), allow: (part) => allowed.push(part) };
     },
     // inspect looks at the page's present state in every look.
     async inspect(page, name, { only = looks } = {}) {

@@ -253,11 +253,11 @@ const tests = [
     await start('Evening', ['conandoyle', 'beargrylls'], 3); // two of three must begin at the same box
     await sees('h1', 'Harbour voices');
     await sees('#whispers', 'Evening 2');
-    await sees('#whispers', 'the box has another whisper first');
+    await sees('#whispers', 'its box has another whisper first');
     await browser.inspect(page, 'project');
     await browser.enlarge(page, 'project');
     await go('/');
-    await sees('.waits', 'waits for');
+    await sees('.waits', 'has waited');
     await browser.inspect(page, 'projects');
   }],
 
@@ -270,6 +270,17 @@ const tests = [
     await sees('#boxlist .box:has-text("beargrylls")', 'revoked');
     await go(state.project);
     await sees('#whispers', 'revoked');
+  }],
+
+  ['a page outlives a restart of the server', async () => {
+    await start('Morning', ['conandoyle', 'janeeyre'], 1);
+    await page.evaluate(() => { window.sameDocument = true; });
+    await sees('#news', '0 of 2');
+    admin.allow('ERR_'); // what the browser says of a server that is not there
+    await server.restart();
+    await page.request.post(page.url().concat('/pause')); // somebody else
+    await page.locator('#summary .state', { hasText: 'paused' }).waitFor({ timeout: 30000 });
+    assert.ok(await page.evaluate(() => window.sameDocument), 'the page was loaded anew');
   }],
 
   ['what is not there, and not yours', async () => {

@@ -5,32 +5,42 @@ import http from 'node:http';
 import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 
-// startServer returns { base, setup, logs, stop }.
+// startServer returns { base, setup, logs, stop, restart }.
 export async function startServer() {
   const data = await mkdtemp(path.join(process.env.ILLUMI_TEST_SCRATCH, 'data-'));
   const port = await freePort();
-  const child = spawn(process.env.ILLUMI_TEST_SERVER, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`],
-    { stdio: ['ignore', 'pipe', 'pipe'] });
   const logs = [];
-  const gone = new Promise((done) => child.once('exit', done));
-  child.stderr.setEncoding('utf8').on('data', (text) => logs.push(text));
-  const banner = await new Promise((found, fail) => {
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (part) => {
-      text += part;
-      if (/\/setup#\S+/.test(text)) found(text);
+  let child;
+  let gone;
+  const start = (until) => {
+    child = spawn(process.env.ILLUMI_TEST_SERVER, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`],
+      { stdio: ['ignore', 'pipe', 'pipe'] });
+    gone = new Promise((done) => child.once('exit', done));
+    child.stderr.setEncoding('utf8').on('data', (text) => logs.push(text));
+    return new Promise((found, fail) => {
+      let text = '';
+      child.stdout.setEncoding('utf8').on('data', (part) => {
+        text += part;
+        const match = text.match(until);
+        if (match) found(match[0]);
+      });
+      gone.then(() => fail(new Error(`the server stopped at once:\n${logs.join('')}`)));
     });
-    gone.then(() => fail(new Error(`the server stopped at once:\n${logs.join('')}`)));
-  });
+  };
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const slow = setTimeout(() => child.kill('SIGKILL'), 15000);
+    await gone;
+    clearTimeout(slow);
+  };
   return {
     base: `http://127.0.0.1:${port}`,
-    setup: banner.match(/http\S+\/setup#\S+/)[0],
+    setup: await start(/http\S+\/setup#\S+/),
     logs,
-    async stop() {
-      child.kill('SIGTERM');
-      const slow = setTimeout(() => child.kill('SIGKILL'), 15000);
-      await gone;
-      clearTimeout(slow);
+    stop,
+    async restart() {
+      await stop();
+      await start(/listens on/);
     },
   };
 }

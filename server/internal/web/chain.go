@@ -139,6 +139,9 @@ func (w *Web) hopView(v relay.View, h model.Hop) hopView {
 			out.Steps = append(out.Steps, s)
 		}
 	}
+	if h.OfferedAt.IsZero() {
+		out.Steps = nil // its turn never came; the state says so
+	}
 	if !out.Lit {
 		return out
 	}
