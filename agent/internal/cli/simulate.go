@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 
@@ -78,6 +79,8 @@ func (s simulation) check() error {
 		return usage("--buttons is %d; only boxes with 1 button exist yet.", s.buttons)
 	case s.hear != "" && s.listen != "":
 		return usage("--hear and --listen cannot be used together: the page plays what the box says.")
+	case s.listen != "" && !local(s.listen):
+		return usage("--listen is %q; the page is for this machine only, so write it as 127.0.0.1:8090.", s.listen)
 	}
 	for flag, name := range map[string]string{"--answer-audio": s.answerAudio, "--answer-image": s.answerImage} {
 		if name == "" {
@@ -95,6 +98,13 @@ func (s simulation) check() error {
 		return sound.Close()
 	}
 	return nil
+}
+
+// local reports an address and a port of this machine.
+func local(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip, perr := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || perr == nil && ip.IsLoopback())
 }
 
 func (p *program) simulate(ctx context.Context, s simulation, args []string) error {

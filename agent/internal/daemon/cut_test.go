@@ -29,6 +29,7 @@ const cutsFor = 14
 // starts in a state that waits, with the red light dark; no take and no reply
 // is lost; and the turn is completed, once.
 func TestDaemon_PowerCut(t *testing.T) {
+	t.Parallel()
 	cuts := cutsOfATurn(t)
 	if len(cuts) < 40 {
 		t.Fatalf("only %d writes were seen", len(cuts))
@@ -104,6 +105,7 @@ func cutsOfATurn(t *testing.T) []cut {
 }
 
 func (c cut) resume(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.s = c.server
 	b := start(t, c.dir, s, nil)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestDaemon_WholeTurn(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper(), picture(t))
 	b := start(t, t.TempDir(), s, nil)
@@ -51,6 +52,7 @@ func TestDaemon_WholeTurn(t *testing.T) {
 }
 
 func TestDaemon_GraceSendsByItself(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), func(o *protocol.Offer) { o.SendMode = protocol.SendGrace; o.PhotoAllowed = false }, whisper())
 	b := start(t, t.TempDir(), s, nil)
@@ -63,6 +65,7 @@ func TestDaemon_GraceSendsByItself(t *testing.T) {
 }
 
 func TestDaemon_RecalledWhileRecording(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.lateHops[hopID(1)] = true
 	o := s.offer(hopID(1), func(o *protocol.Offer) { o.PhotoAllowed = false }, whisper())
@@ -89,6 +92,7 @@ func TestDaemon_RecalledWhileRecording(t *testing.T) {
 }
 
 func TestDaemon_WithdrawnBeforeItIsHeard(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	o := s.offer(hopID(1), nil, whisper())
 	b := start(t, t.TempDir(), s, nil)
@@ -104,6 +108,7 @@ func TestDaemon_WithdrawnBeforeItIsHeard(t *testing.T) {
 }
 
 func TestDaemon_Pause(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	dir := t.TempDir()
@@ -120,6 +125,7 @@ func TestDaemon_Pause(t *testing.T) {
 }
 
 func TestDaemon_OfflineSavesAndSendsLater(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	b := start(t, t.TempDir(), s, nil)
@@ -145,6 +151,7 @@ func TestDaemon_OfflineSavesAndSendsLater(t *testing.T) {
 }
 
 func TestDaemon_DoublePressAtStop(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	b := start(t, t.TempDir(), s, nil)
@@ -160,6 +167,7 @@ func TestDaemon_DoublePressAtStop(t *testing.T) {
 }
 
 func TestDaemon_StopWhileRecordingKeepsTheTake(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	dir := t.TempDir()

@@ -41,6 +41,7 @@ func askBack(b *box) {
 }
 
 func TestDaemon_TakeBack(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := sent(t, s, t.TempDir())
 	askBack(b)
@@ -62,6 +63,7 @@ func TestDaemon_TakeBack(t *testing.T) {
 }
 
 func TestDaemon_TakeBackTooLate(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := sent(t, s, t.TempDir())
 	s.do(func() { s.recall = 409 })
@@ -78,6 +80,7 @@ func TestDaemon_TakeBackTooLate(t *testing.T) {
 // The server gave the reply back, and the box was cut off before it knew: it
 // asks again at the next start, because the turn is its own.
 func TestDaemon_TakeBackAcrossAPowerCut(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := sent(t, s, t.TempDir())
 	s.do(func() { s.dropped = 100 })
@@ -100,6 +103,7 @@ func TestDaemon_TakeBackAcrossAPowerCut(t *testing.T) {
 }
 
 func TestDaemon_LaterOfferSurvivesTheEndOfTheEarlier(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	o := s.offer(hopID(1), func(o *protocol.Offer) { o.PhotoAllowed = false; o.RecallSeconds = 600 }, whisper())
 	b := start(t, t.TempDir(), s, nil)
@@ -119,6 +123,7 @@ func TestDaemon_LaterOfferSurvivesTheEndOfTheEarlier(t *testing.T) {
 }
 
 func TestDaemon_WhatCannotBePlayedIsNeverShown(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, []byte("this is no sound, whatever its name"))
 	s.offer(hopID(2), nil, whisper())
@@ -130,6 +135,7 @@ func TestDaemon_WhatCannotBePlayedIsNeverShown(t *testing.T) {
 }
 
 func TestDaemon_ServerRefusesTheBox(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := start(t, t.TempDir(), s, nil)
 	b.online()
@@ -138,6 +144,7 @@ func TestDaemon_ServerRefusesTheBox(t *testing.T) {
 }
 
 func TestDaemon_ShortCutIsNobodysBusiness(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := start(t, t.TempDir(), s, func(o *Options) { o.Grace = time.Hour })
 	b.online()
@@ -160,6 +167,7 @@ func (deaf) Open(context.Context, *os.File, media.Listener) (*media.Recording, e
 }
 
 func TestDaemon_MicrophoneGone(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	b := start(t, t.TempDir(), s, func(o *Options) { o.Microphone = deaf{} })
@@ -183,6 +191,7 @@ func (c blind) Photograph(ctx context.Context, _ *os.File, shoot <-chan struct{}
 }
 
 func TestDaemon_CameraFails(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	b := start(t, t.TempDir(), s, func(o *Options) { o.Camera = blind{} })
@@ -212,6 +221,7 @@ func (m *mute) Play(ctx context.Context, title string, s media.Sound, gain float
 }
 
 func TestDaemon_SpeakerGoneAndBack(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	m := &mute{NullSpeaker: media.NullSpeaker{Pace: pace}, broken: make(chan struct{})}
@@ -227,6 +237,7 @@ func TestDaemon_SpeakerGoneAndBack(t *testing.T) {
 
 // A disk that takes nothing keeps what it has, says so, and the box lives on.
 func TestDaemon_FullDiskAtTheSeal(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), func(o *protocol.Offer) { o.PhotoAllowed = false }, whisper())
 	dir := t.TempDir()
@@ -268,6 +279,7 @@ func TestDaemon_FullDiskAtTheSeal(t *testing.T) {
 }
 
 func TestDaemon_SettingsAreKeptForTheNight(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	dir := t.TempDir()
 	night := protocol.Settings{Version: 7, SendMode: protocol.SendConfirm, TimeZone: "Asia/Tokyo", QuietFrom: "20:00", QuietUntil: "07:00", Volume: 1, Language: "en"}
@@ -282,6 +294,7 @@ func TestDaemon_SettingsAreKeptForTheNight(t *testing.T) {
 }
 
 func TestDaemon_UnknownClockIsNight(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	b := start(t, t.TempDir(), s, func(o *Options) { o.ClockKnown = func() bool { return false } })
 	b.until("the start", func(s flow.State) bool { return s.Restored && s.ClockUnknown })
@@ -290,6 +303,7 @@ func TestDaemon_UnknownClockIsNight(t *testing.T) {
 }
 
 func TestDaemon_DamagedJournal(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	dir := t.TempDir()
@@ -303,6 +317,7 @@ func TestDaemon_DamagedJournal(t *testing.T) {
 }
 
 func TestDaemon_StatusFile(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.offer(hopID(1), nil, whisper())
 	dir := t.TempDir()
