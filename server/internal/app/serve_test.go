@@ -257,3 +257,23 @@ func TestPublicURL(t *testing.T) {
 		t.Errorf("%v %v", u, err)
 	}
 }
+
+// Without its listener a server is of no use: it stops in order and says why.
+func TestServe_ListenerBreaks(t *testing.T) {
+	cfg := Defaults()
+	cfg.Listen, cfg.Data = "127.0.0.1:0", t.TempDir()
+	a := must(New(t.Context(), cfg, slog.New(slog.DiscardHandler)))(t)
+	l := must(a.Listen())(t)
+	if err := a.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Serve(t.Context(), l); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("served without a listener: %v", err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
