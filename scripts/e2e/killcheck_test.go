@@ -42,6 +42,7 @@ func (k *killer) check(t *testing.T) {
 		k.checkRows(t, db, id, len(w.Hops))
 	}
 	k.checkMail(t)
+	k.sayPhotos(t, db)
 	checkMedia(t, filepath.Join(k.Data(), "media"))
 	for _, a := range k.agents {
 		checkSent(t, a.Dir(), received)
@@ -73,6 +74,24 @@ func (k *killer) checkRows(t *testing.T, db *sql.DB, id string, hops int) {
 			t.Errorf("whisper %s has %d %s, want %d", id, n, c.what, c.want)
 		}
 	}
+}
+
+// sayPhotos tells what became of the pictures: a box that dies between voice
+// and picture may do without one, and says so.
+func (k *killer) sayPhotos(t *testing.T, db *sql.DB) {
+	found, err := db.QueryContext(t.Context(), "SELECT facts FROM replies")
+	must(t, err)
+	defer found.Close()
+	photos := map[string]int{}
+	for found.Next() {
+		var text string
+		must(t, found.Scan(&text))
+		var facts protocol.Facts
+		must(t, json.Unmarshal([]byte(text), &facts))
+		photos[facts.Photo]++
+	}
+	must(t, found.Err())
+	t.Logf("pictures: %v", photos)
 }
 
 // checkMail wants every whisper's mail at least once, and again only where the
