@@ -132,16 +132,20 @@ func (u uploads) Serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// sweepEvery is how often what nobody needs any more is looked for.
-const sweepEvery = time.Hour
+// sweepEvery is how often what nobody needs any more is looked for. Media is
+// looked through less often: that reads the whole directory.
+const (
+	sweepEvery      = time.Hour
+	sweepMediaEvery = 24
+)
 
 // sweep removes uploads that nobody claimed, media that nothing names, and
 // sessions and throttles that are over.
 func (a *App) sweep(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
-		if err := a.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+	for round := 0; ; round++ {
+		if err := a.sweepOnce(ctx, round%sweepMediaEvery == 0); err != nil && ctx.Err() == nil {
 			a.log.Error("sweeping failed", "error", err)
 		}
 		select {
@@ -152,9 +156,12 @@ func (a *App) sweep(ctx context.Context) error {
 	}
 }
 
-func (a *App) sweepOnce(ctx context.Context) error {
+func (a *App) sweepOnce(ctx context.Context, media bool) error {
 	_, uploads := a.uploads.Sweep(ctx)
-	_, blobs := a.uploads.SweepBlobs(ctx)
+	var blobs error
+	if media {
+		_, blobs = a.uploads.SweepBlobs(ctx)
+	}
 	rows := a.store.Tx(ctx, func(tx *store.Tx) error {
 		now := time.Now()
 		_, sessions := tx.PurgeSessions(ctx, now)

@@ -143,7 +143,7 @@ func TestThrottle_Account(t *testing.T) {
 	r.pass(3 * time.Minute)
 	_, err := r.SignIn(r.visiting(t), annMail, annPass, "198.51.100.99")
 	e, ok := model.AsError(err)
-	if !ok || e.Code != protocol.CodeThrottled || e.Next != "Try again in 12 minutes." {
+	if !ok || e.Code != protocol.CodeThrottled || e.Next != "Try again in 12 minutes." || e.RetryAfter <= 11*time.Minute {
 		t.Errorf("%v", err)
 	}
 	if r.hashes.Load() != 0 {

@@ -59,7 +59,9 @@ func (s *Service) spend(ctx context.Context, charges ...charge) error {
 		return fmt.Errorf("count an attempt: %w", err)
 	}
 	if wait > 0 {
-		return model.Refuse(protocol.CodeThrottled, "There were too many attempts.", "Try again in "+inWords(wait)+".")
+		refusal := model.Refuse(protocol.CodeThrottled, "There were too many attempts.", "Try again in "+inWords(wait)+".")
+		refusal.RetryAfter = wait
+		return refusal
 	}
 	return nil
 }
