@@ -283,6 +283,20 @@ const tests = [
     assert.ok(await page.evaluate(() => window.sameDocument), 'the page was loaded anew');
   }],
 
+  ['signed out elsewhere', async () => {
+    let asked = 0;
+    await page.route('**/boxes/live', (route) => {
+      asked++;
+      return route.fulfill({ contentType: 'text/event-stream', body: 'event: changed\ndata: \n\nevent: over\ndata: \n\n' });
+    });
+    await go('/boxes');
+    await sees('main > .alert', 'You are signed out');
+    assert.equal(await page.locator('main > .alert a').getAttribute('href'), '/sign-in?next=%2Fboxes');
+    await page.waitForTimeout(5500); // when a page without a stream would try again
+    assert.equal(asked, 1);
+    await page.unroute('**/boxes/live');
+  }],
+
   ['what is not there, and not yours', async () => {
     await refusedWith(404, () => go('/whispers/0190ffff-0000-7000-8000-000000000000'));
     await sees('h1', 'This page is not here');

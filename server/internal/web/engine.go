@@ -157,7 +157,11 @@ func (w *Web) render(c echo.Context, status int, view, block string, p page) err
 	if err := w.views[view].ExecuteTemplate(&out, block, p); err != nil {
 		return fmt.Errorf("web: render %s: %w", view, err)
 	}
-	return c.HTMLBlob(status, out.Bytes())
+	if err := c.HTMLBlob(status, out.Bytes()); err != nil {
+		// Only writing can fail here, and only because nobody reads any more.
+		w.Log.Debug("a reader left before the page was written", "view", view, "error", err)
+	}
+	return nil
 }
 
 // errorTitles say in a heading what went wrong; the refusal has the rest.

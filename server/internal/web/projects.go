@@ -76,7 +76,7 @@ func (w *Web) waiting(c echo.Context, project string) ([]whisperRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(r relay.WhisperRow) bool { return r.Whisper.State != model.WhisperTravelling })
+	rows = slices.DeleteFunc(rows, func(r relay.WhisperRow) bool { return r.State != model.WhisperTravelling })
 	return w.whisperRows(c, rows[:min(len(rows), waitingWhispers)])
 }
 
@@ -140,12 +140,12 @@ func (w *Web) whisperRows(c echo.Context, rows []relay.WhisperRow) ([]whisperRow
 	}
 	var out []whisperRow
 	for _, r := range rows {
-		row := whisperRow{WhisperRow: r, State: whisperStates[r.Whisper.State]}
+		row := whisperRow{WhisperRow: r, State: whisperStates[r.State]}
 		d, ok := boxes[r.Progress.DeviceID]
-		if ok && (r.Whisper.State == model.WhisperTravelling || r.Whisper.State == model.WhisperPaused) {
+		if ok && (r.State == model.WhisperTravelling || r.State == model.WhisperPaused) {
 			row.Box, row.Presence = d.Name, w.presence(d)
 		}
-		row.Turn = hopState(model.Hop{State: r.Progress.State, ReadyAt: r.Progress.Since}, r.Whisper.State, row.Presence)
+		row.Turn = hopState(model.Hop{State: r.Progress.State, ReadyAt: r.Progress.Since}, r.State, row.Presence)
 		if n := r.Progress.Hops; n <= maxBeads {
 			row.Beads = make([]bool, n)
 			for i := range r.Progress.Answered {

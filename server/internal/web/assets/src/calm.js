@@ -26,8 +26,12 @@ document.addEventListener('play', ({ target }) => {
   document.querySelectorAll('audio').forEach((sound) => { if (sound !== target) sound.pause(); });
 }, true);
 
-// The stream says that nobody is signed in here any more.
-document.addEventListener('over', () => {
+// The stream says that nobody is signed in here any more: no more tries, and a word to the reader.
+document.addEventListener('htmx:before:request', (event) => {
+  if (event.target.dataset?.over) event.preventDefault();
+});
+document.addEventListener('over', ({ target }) => {
+  target.dataset.over = 'yes';
   const note = document.createElement('p');
   note.className = 'alert alert-warning';
   note.setAttribute('role', 'alert');
