@@ -197,7 +197,7 @@ func (w *Web) projectLive(c echo.Context) error {
 	topics := []bus.Topic{bus.Boxes}
 	for _, r := range v.Whispers {
 		if r.Box != "" {
-			topics = append(topics, bus.Whisper(r.Whisper.ID))
+			topics = append(topics, bus.Whisper(r.ID))
 		}
 	}
 	return w.live(c, topics...)
