@@ -119,6 +119,7 @@ type Daemon struct {
 	settings protocol.Settings
 	zone     *time.Location
 	view     panel.View
+	report   Report // as last written
 	loudness float64
 	agreed   bool // the server's clock and ours are one
 	server   contact

@@ -183,9 +183,9 @@ func TestDaemon_MicrophoneGone(t *testing.T) {
 }
 
 // blind never takes a picture, but opens.
-type blind struct{ live *media.Live }
+type blind struct{}
 
-func (c blind) Photograph(ctx context.Context, _ *os.File, shoot <-chan struct{}) (media.Photo, error) {
+func (blind) Photograph(ctx context.Context, _ *os.File, shoot <-chan struct{}) (media.Photo, error) {
 	<-shoot
 	return media.Photo{}, &media.Fault{Code: media.CodeCamera, Text: "The camera gives no picture."}
 }
@@ -325,8 +325,6 @@ func TestDaemon_StatusFile(t *testing.T) {
 	b := start(t, dir, s, func(o *Options) { o.StatusFile = file })
 	b.online()
 	b.phase(flow.New)
-	b.press(flow.New)
-	b.phase(flow.Playing)
 	r, err := ReadReport(file)
 	if err != nil || !r.Running || !r.Online || r.Waiting != 1 || r.Server != "illumi" || r.LastContact.IsZero() {
 		t.Errorf("%+v %v", r, err)

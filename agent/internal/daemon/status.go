@@ -66,14 +66,20 @@ type Report struct {
 	Written     time.Time  `json:"written,omitzero"`
 }
 
-// writeStatus rewrites the status file. It is a convenience and not worth a
-// sync; that it could not be written is not worth more than a line.
+// writeStatus rewrites the status file where something in it has changed. It is
+// a convenience and not worth a sync; that it could not be written is not worth
+// more than a line.
 func (d *Daemon) writeStatus(alive bool) {
 	if d.o.StatusFile == "" {
 		return
 	}
 	r := Report{Running: alive, Phase: d.state.Phase, Online: alive && d.state.Online, Server: d.server.Server, LastContact: d.server.At,
-		Waiting: d.waiting(), Unsent: len(d.state.Unsent), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow, Written: d.o.Now().UTC()}
+		Waiting: d.waiting(), Unsent: len(d.state.Unsent), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow}
+	if r == d.report {
+		return
+	}
+	d.report = r
+	r.Written = d.o.Now().UTC()
 	data, err := json.Marshal(r)
 	if err == nil {
 		temp := d.o.StatusFile + ".new"

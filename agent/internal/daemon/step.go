@@ -65,8 +65,8 @@ func (d *Daemon) stepOnce(e flow.Event) {
 	}
 	if before.Phase != s.Phase {
 		d.hurryStatus()
-		d.writeStatus(true)
 	}
+	d.writeStatus(true)
 	if d.o.stepped != nil {
 		d.o.stepped(e, s)
 	}

@@ -185,6 +185,13 @@ func (t *Terminal) run(pressed <-chan flow.Button) {
 	tick := time.NewTicker(frame)
 	defer tick.Stop()
 	held := map[flow.Button]time.Time{}
+	// Where nothing is drawn, nothing wakes up while no button is down.
+	rest := func() {
+		if t.back == nil && len(held) == 0 {
+			tick.Stop()
+		}
+	}
+	rest()
 	for {
 		select {
 		case <-t.in.done:
@@ -192,6 +199,7 @@ func (t *Terminal) run(pressed <-chan flow.Button) {
 		case b := <-pressed:
 			if _, down := held[b]; !down && t.in.put(Input{Button: b, Down: true, At: time.Now()}) {
 				held[b] = time.Now()
+				tick.Reset(frame)
 			}
 		case now := <-tick.C:
 			for b, since := range held {
@@ -199,6 +207,7 @@ func (t *Terminal) run(pressed <-chan flow.Button) {
 					delete(held, b)
 				}
 			}
+			rest()
 			t.mu.Lock()
 			if t.back != nil && !t.closed {
 				t.draw(now)
