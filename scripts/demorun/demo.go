@@ -69,7 +69,9 @@ func demo(ctx context.Context, s settings, scr screen) (err error) {
 		return err
 	}
 	if !s.once {
-		d.invite()
+		if err := d.invite(); err != nil {
+			return err
+		}
 	}
 	if err := d.follow(ctx, id); err != nil {
 		if !s.once && ctx.Err() != nil {
@@ -194,6 +196,9 @@ func (d *show) enrol(ctx context.Context) error {
 				return "", err
 			}
 			a.Speed, a.Auto = d.speed, name != d.settings.me
+			if !a.Auto {
+				a.Speed = 1 // a person needs the time that people need
+			}
 			if !d.once {
 				if a.Page, err = world.FreePort(); err != nil {
 					return "", err
@@ -237,7 +242,7 @@ func (d *show) begin(ctx context.Context, files seedFiles) (string, error) {
 }
 
 // invite says how to look and to take part.
-func (d *show) invite() {
+func (d *show) invite() error {
 	d.say("\n  Sign in as   %s\n  password     %s\n  (administrator: %s, the same password)\n", email, d.password, adminEmail)
 	d.say("  The boxes, each on a page of its own with its light, picture and button:")
 	for _, a := range d.agents {
@@ -245,10 +250,15 @@ func (d *show) invite() {
 		if a.Name == d.settings.me {
 			mine = "   ← yours: it waits for your answer"
 		}
-		d.say("    %-14s %s%s", a.Name, a.PageURL(), mine)
+		page, err := a.PageURL()
+		if err != nil {
+			return err
+		}
+		d.say("    %-14s %s%s", a.Name, page, mine)
 	}
 	if d.settings.me == "" {
 		d.say("\n  They answer by themselves. To answer one yourself: scripts/demo --me %s", d.agents[0].Name)
 	}
 	d.say("")
+	return nil
 }

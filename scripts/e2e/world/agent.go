@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -71,8 +72,19 @@ func (a *Agent) Dir() string { return a.w.BoxDir(a.Name) }
 // Process is the agent's process of the last start; nil before it.
 func (a *Agent) Process() *Process { return a.p }
 
-// PageURL is where the box can be seen and answered in a browser.
-func (a *Agent) PageURL() string { return fmt.Sprintf("http://127.0.0.1:%d/", a.Page) }
+// PageURL is where the box can be seen and answered in a browser; the box
+// prints it at its start, with a key, once it is enrolled.
+func (a *Agent) PageURL() (string, error) {
+	data, err := os.ReadFile(a.p.log)
+	if err != nil {
+		return "", fmt.Errorf("read what %s printed: %w", a.Name, err)
+	}
+	found := regexp.MustCompile(fmt.Sprintf(`http://127\.0\.0\.1:%d/\S*`, a.Page)).FindAll(data, -1)
+	if found == nil {
+		return "", fmt.Errorf("the box %s printed no address of its page", a.Name)
+	}
+	return string(found[len(found)-1]), nil
+}
 
 // WaitOnline waits until the server has heard of every named box, and fails
 // early where an agent gave up.
