@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -41,8 +42,10 @@ func (w *Web) live(c echo.Context, topics ...bus.Topic) error {
 	defer round.Stop()
 	event := eventChanged
 	for {
-		if err := control.SetWriteDeadline(time.Now().Add(liveWrite)); err != nil {
+		if err := control.SetWriteDeadline(time.Now().Add(liveWrite)); errors.Is(err, http.ErrNotSupported) {
 			return fmt.Errorf("web: live page: %w", err)
+		} else if err != nil {
+			return nil //nolint:nilerr // the reader has gone
 		}
 		if _, err := c.Response().Write([]byte(event)); err != nil {
 			return nil //nolint:nilerr // the reader has gone
