@@ -51,6 +51,7 @@ type fetch struct {
 	due      time.Time
 	attempts int
 	backoff  *retry.Backoff
+	reached  progress
 }
 
 var errRecalled = errors.New("the whisper was withdrawn")
@@ -236,6 +237,9 @@ func (p *Puller) fetchDue(ctx context.Context) (wait time.Duration, err error) {
 			return hourly, err
 		}
 		f.attempts++
+		if f.reached.further(err) {
+			f.backoff.Reset()
+		}
 		pause := max(f.backoff.Next(), retryAfter(err))
 		f.due = time.Now().Add(pause)
 		wait = min(wait, pause)

@@ -68,6 +68,7 @@ type push struct {
 	verified bool
 	due      time.Time
 	backoff  *retry.Backoff
+	reached  progress
 }
 
 // Run pushes until ctx ends and returns its cause, or the error of a spool that
@@ -118,6 +119,9 @@ func (p *Pusher) runOnce(ctx context.Context, items <-chan spool.Item, waiting m
 	case IsAuth(err) || IsRefused(err):
 		next.due = time.Now().Add(hourly)
 	default:
+		if next.reached.further(err) {
+			next.backoff.Reset()
+		}
 		next.due = time.Now().Add(max(next.backoff.Next(), retryAfter(err)))
 	}
 	p.o.Failed(next.item, err)

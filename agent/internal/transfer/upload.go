@@ -88,9 +88,13 @@ func (c *Client) uploadOnce(ctx context.Context, s *spool.Spool, it spool.Item, 
 	if err != nil {
 		return id, err
 	}
-	for offset < f.Size && err == nil {
+	for offset < f.Size {
 		n := min(c.o.Chunk, f.Size-offset)
-		err = c.patch(ctx, id, f, offset, io.NewSectionReader(file, offset, n), n)
+		if err = c.patch(ctx, id, f, offset, io.NewSectionReader(file, offset, n), n); err != nil {
+			// How much of this part arrived, only the next attempt learns.
+			err = &brokenOff{err, progress{f.SHA256, offset}}
+			break
+		}
 		offset += n
 	}
 	return id, errors.Join(err, file.Close())
