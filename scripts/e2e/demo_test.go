@@ -136,7 +136,7 @@ func TestDemo_Order(t *testing.T) {
 		{"first", strings.Repeat("5a", 32)}, {"again", strings.Repeat("5a", 32)}, {"other", strings.Repeat("c3", 32)},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
-		said, code := demo(t, "--once", "--audio", mp3, "--boxes", "5", "--seed", run.seed, "--out", out)
+		said, code := demo(t, "--once", "--audio", mp3, "--boxes", "5", "--speed", "200", "--seed", run.seed, "--out", out)
 		if code != 0 {
 			t.Fatalf("exit code %d:\n%s", code, said)
 		}

@@ -55,8 +55,10 @@ func answerAll(ctx context.Context, b *world.Box, audio string, done func(protoc
 }
 
 // TestWay_Shared sends several whispers through the same boxes at once.
-func TestWay_Shared(t *testing.T) {
-	s := set(t, world.Options{}, 0)
+func TestWay_Shared(t *testing.T) { databases(t, shared) }
+
+func shared(t *testing.T, opt world.Options) {
+	s := set(t, opt, 0)
 	boxes := s.enrol(t, "conandoyle", "janeeyre", "beargrylls", "heidi")
 	const whispers = 4
 	s.begin(t, world.Start{Title: "Together", Boxes: ids(boxes), Count: whispers, Seed: strings.Repeat("ab", 32)})
@@ -255,9 +257,11 @@ func openOffer(t *testing.T, b *world.Box) (protocol.Offer, bool) {
 }
 
 // TestWay_TakenBack takes an answer back within the pause, and gives another.
-func TestWay_TakenBack(t *testing.T) {
+func TestWay_TakenBack(t *testing.T) { databases(t, takenBack) }
+
+func takenBack(t *testing.T, opt world.Options) {
 	const hold = 3 * time.Second
-	s := set(t, world.Options{}, hold)
+	s := set(t, opt, hold)
 	boxes := s.enrol(t, "conandoyle")
 	b, ctx := boxes[0], t.Context()
 	id := s.begin(t, world.Start{Boxes: ids(boxes)})
