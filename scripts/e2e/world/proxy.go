@@ -28,6 +28,10 @@ const (
 type Proxy struct {
 	// Every is after how many bytes, both ways together, a connection is ended.
 	Every int64
+	// Rate is how many bytes a second a connection carries each way; 0: as fast
+	// as it can. A reset loses what its receiver has not read yet, so on a line
+	// without a rate it loses more than any real one could.
+	Rate int64
 	// Faults are taken in turn.
 	Faults []Fault
 	// Stall is how long FaultStall lasts.
@@ -116,7 +120,7 @@ func (p *Proxy) pass(client net.Conn, fault Fault) {
 		n        *atomic.Int64
 	}{{server, client, &p.up}, {client, server, &p.down}} {
 		both.Go(func() {
-			_, err := io.Copy(metered{way.to, way.n, l}, way.from) // either end may leave
+			_, err := io.Copy(metered{way.to, way.n, l, p.Rate}, way.from) // either end may leave
 			if errors.Is(err, errFault) {
 				once.Do(func() { p.fail(fault, client, server) })
 			}
@@ -163,12 +167,16 @@ type metered struct {
 	io.Writer
 	n    *atomic.Int64
 	line *line
+	rate int64
 }
 
 func (m metered) Write(b []byte) (int, error) {
 	may := m.line.take(len(b))
 	n, err := m.Writer.Write(b[:may])
 	m.n.Add(int64(n))
+	if m.rate > 0 {
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(m.rate))
+	}
 	if err == nil && may < len(b) {
 		err = errFault
 	}
