@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,7 +32,9 @@ func newSink(t *testing.T) (*sink, string) {
 	go func() { ended <- server.Serve(l) }()
 	t.Cleanup(func() {
 		must(t, server.Close())
-		<-ended
+		if err := <-ended; err != nil && !errors.Is(err, smtp.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return k, fmt.Sprintf("smtp://%s?from=illumi@example.org&tls=none", l.Addr())
 }

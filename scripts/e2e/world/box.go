@@ -186,6 +186,9 @@ func (b *Box) Connect(ctx context.Context) (protocol.Welcome, error) {
 	ws, res, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(b.base, "http")+protocol.PathSocket, http.Header{
 		"Authorization": {"Bearer " + b.Secret}, protocol.HeaderBoard: {b.Board},
 	})
+	if res != nil {
+		defer res.Body.Close() // a refusal's; after an upgrade it is empty
+	}
 	if err != nil {
 		if res != nil {
 			return welcome, problem(res)

@@ -69,7 +69,8 @@ func SpeakSound(path string) error {
 				// Harmonics of the voice, each as loud as the two formants let it be.
 				for k := 1; k <= 24; k++ {
 					f := float64(k) * s.pitch
-					gain := math.Exp(-math.Pow((f-s.f1)/130, 2)) + .5*math.Exp(-math.Pow((f-s.f2)/180, 2)) + .04/float64(k)
+					a, b := (f-s.f1)/130, (f-s.f2)/180
+					gain := math.Exp(-a*a) + .5*math.Exp(-b*b) + .04/float64(k)
 					v += gain * math.Sin(2*math.Pi*phase*float64(k))
 				}
 				v *= math.Sin(math.Pi * float64(i) / float64(n)) // each syllable swells and fades

@@ -99,13 +99,13 @@ var errFault = errors.New("the line failed")
 
 // pass carries one connection until either end, a fault or Close.
 func (p *Proxy) pass(client net.Conn, fault Fault) {
-	defer client.Close()
+	defer func() { _ = client.Close() }() // it may be closed already
 	server, err := (&net.Dialer{}).DialContext(p.ctx, "tcp", p.target)
 	if err != nil {
 		reset(client) // the server is down: as it would be without us
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }() // likewise
 	stop := context.AfterFunc(p.ctx, func() { reset(client); reset(server) })
 	defer stop()
 	left := p.Every
