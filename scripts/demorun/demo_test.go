@@ -101,6 +101,10 @@ func TestResult(t *testing.T) {
 		t.Errorf("after a failure: %q", got)
 	}
 
+	if got := files(t, filepath.Dir(out)); !slices.Equal(got, []string{"Ergebnis é"}) {
+		t.Errorf("beside the failure: %q", got)
+	}
+
 	// A folder that is there already keeps what else is in it.
 	used := filepath.Join(parent, "used")
 	if err := os.Mkdir(used, 0o700); err != nil {

@@ -13,8 +13,8 @@ import (
 	"illumi/scripts/e2e/world"
 )
 
-// result is the folder of --out. It is put together beside its place and
-// comes there whole, whisper.json last, or not at all.
+// result is the folder of --out. It is put together under a name of its own
+// and comes to its place whole, whisper.json last, or not at all.
 type result struct {
 	dir   string // where it shall be; empty: nowhere, it is only checked
 	stage string
@@ -34,11 +34,16 @@ func newResult(out, scratch string) (*result, error) {
 	if err := clear(dir); err != nil {
 		return nil, err
 	}
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // a folder of the person's own
-		return nil, fmt.Errorf("--out %s cannot be made: %w", out, err)
+	// Inside a folder that exists: it may be a disk of its own, and the one
+	// around it may not be ours to write in.
+	place, name := dir, ".partial-"
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		place, name = filepath.Dir(dir), "."+filepath.Base(dir)+".partial-"
+		if err := os.MkdirAll(place, 0o755); err != nil { //nolint:gosec // a folder of the person's own
+			return nil, fmt.Errorf("--out %s cannot be made: %w", out, err)
+		}
 	}
-	stage, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".partial-")
+	stage, err := os.MkdirTemp(place, name)
 	if err != nil {
 		return nil, fmt.Errorf("--out %s cannot be written: %w", out, err)
 	}
