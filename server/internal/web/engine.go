@@ -211,12 +211,17 @@ func nextPage(r *http.Request) string {
 	return url.Values{"next": {r.URL.Path}}.Encode()
 }
 
+// safeNext is where to go after signing in: a path of this server, or the
+// start. Browsers read a backslash as a slash and pass over control
+// characters, so a decoded path that has either could lead to another host.
 func safeNext(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.Contains(next, `\`) {
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil ||
+		!strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") ||
+		strings.ContainsFunc(u.Path, func(r rune) bool { return r == '\\' || r < ' ' || r == 0x7f }) {
 		return "/"
 	}
-	return u.Path
+	return u.EscapedPath()
 }
 
 func contentType(name string) string {
