@@ -30,6 +30,7 @@ func samples(t testing.TB, wav []byte, said Info) []float64 {
 	t.Helper()
 	is, err := inspectBytes(t, wav, Audio)
 	must(t, err)
+	is.Silent = said.Silent // which only listening tells
 	if said != is || is.Channels != 1 || is.Type != "audio/wav" || is.SampleRate > sharedRate {
 		t.Errorf("said %+v, is %+v", said, is)
 	}
@@ -420,4 +421,26 @@ func TestSharedAudio_AsSeenBySox(t *testing.T) {
 		}
 	}
 	t.Errorf("sox says nothing of the level:\n%s", text)
+}
+
+func TestSharedAudio_SaysSilent(t *testing.T) {
+	knock := make([]float64, 80_000)
+	copy(knock[4000:], tone(8000, 0.05, 0.5))
+	for name, tc := range map[string]struct {
+		sound  []float64
+		silent bool
+	}{
+		"zeros":             {make([]float64, 8000), true},
+		"under the speech":  {tone(8000, 1, 0.001), true}, // -63 dBFS
+		"one knock":         {knock, true},
+		"a whisper":         {tone(8000, 1, 0.003), false}, // -53 dBFS
+		"a word in silence": {append(make([]float64, 80_000), tone(8000, 0.5, 0.1)...), false},
+	} {
+		if _, got := shared(t, wavOf(wavPCM, 16, 8000, tc.sound)); got.Silent != tc.silent {
+			t.Errorf("%s: silent is %v", name, got.Silent)
+		}
+	}
+	if _, got := shared(t, wavOf(wavPCM, 16, 8000, make([]float64, 8000), tone(8000, 1, 0.1))); got.Silent {
+		t.Error("one channel speaks, and the recording counts as silent")
+	}
 }

@@ -122,7 +122,7 @@ func (t track) share(f *file, w io.Writer) (Info, error) {
 		return Info{}, fmt.Errorf("%d samples where %d were measured", pcm.n, n)
 	}
 	return Info{
-		Kind: Audio, Type: "audio/wav", Ext: ".wav", Size: 44 + 2*n, Channels: 1, SampleRate: rate,
+		Kind: Audio, Type: "audio/wav", Ext: ".wav", Size: 44 + 2*n, Channels: 1, SampleRate: rate, Silent: sound.silent,
 		Duration: time.Duration(float64(n) / float64(rate) * float64(time.Second)),
 	}, nil
 }
@@ -132,6 +132,7 @@ type sound struct {
 	frames int64
 	mix    mix
 	gain   float64 // dB
+	silent bool
 }
 
 // measure decodes once for the mean of the channels, and again where that mean
@@ -177,7 +178,9 @@ func (t track) measureMix(f *file, m mix) (sound, []float64, error) {
 		}
 		return nil
 	})
-	s.gain = meter.gain()
+	var heard bool
+	s.gain, heard = meter.gain()
+	s.silent = !heard
 	return s, energies, err
 }
 
@@ -198,10 +201,11 @@ func (m *meter) add(v float32) {
 	}
 }
 
-// gain is how many dB bring the sound to the target; 0 for silence.
-func (m *meter) gain() float64 {
+// gain is how many dB bring the sound to the target; 0 for silence, in which
+// nothing but knocks was heard.
+func (m *meter) gain() (db float64, heard bool) {
 	if len(m.frames) == 0 {
-		return 0
+		return 0, false
 	}
 	loud := slices.Clone(m.frames)
 	slices.Sort(loud)
@@ -209,11 +213,11 @@ func (m *meter) gain() float64 {
 	top := loud[len(loud)-1-skip] * power(knockAbove)
 	level, ok := gatedMean(m.frames, power(silenceLevel), top)
 	if !ok {
-		return 0
+		return 0, false
 	}
 	// Some frame reaches the mean, so there is a second one as well.
 	level, _ = gatedMean(m.frames, max(level*power(-gateBelow), power(silenceLevel)), top)
-	return min(targetLevel-decibels(math.Sqrt(level)), maxLift)
+	return min(targetLevel-decibels(math.Sqrt(level)), maxLift), true
 }
 
 // gatedMean is the mean of the frames over low and not over top.

@@ -51,6 +51,9 @@ type Info struct {
 	// Incomplete: the header promises more sound than the file holds; what is
 	// there is whole (WAV only, others are refused as damaged).
 	Incomplete bool
+	// Silent: no part of the recording is as loud as the quietest speech. Only
+	// SharedAudio says it, which has listened to all of it.
+	Silent bool
 }
 
 // workTime bounds the work on one file, whatever the caller's context allows.

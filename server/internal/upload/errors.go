@@ -18,6 +18,7 @@ var (
 	errFinished   = model.Refuse(protocol.CodeConflict, "This upload is finished and cannot be taken back.", "Leave it: it is forgotten after a day unless it is used.")
 	errDigest     = model.Refuse(protocol.CodeDigestMismatch, "The file that arrived is not the one that was announced.", "Send it again from the start.")
 	errSlow       = model.Refuse(protocol.CodeMediaRefused, "This file takes too long to open.", "Save it anew in a common format, and choose it again.")
+	errSilent     = model.Refuse(protocol.CodeMediaRefused, "This recording is silent.", "Listen to it and choose another.")
 	errFull       = model.Refuse(protocol.CodeStorageFull, "The server's disk is full, so the file could not be kept.", "Try again later; the server's keeper has to make room.")
 	errTooMany    = model.Refuse(protocol.CodeThrottled, "Too many uploads are unfinished.", "Finish or delete one of them, or try again in an hour.")
 	errClosing    = model.Refuse(protocol.CodeUnavailable, "The server is about to restart.", "Try again in a moment; what has arrived is kept.")

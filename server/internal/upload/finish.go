@@ -150,7 +150,7 @@ func (s *Service) take(ctx context.Context, id string, e entry) (model.Media, er
 		return model.Media{}, looked(ctx, err)
 	}
 	s.at("inspected")
-	shared, sharedInfo, err := s.share(ctx, f, info)
+	shared, sharedInfo, err := s.share(ctx, f, info, e.kind)
 	if err != nil {
 		return model.Media{}, looked(ctx, err)
 	}
@@ -202,8 +202,10 @@ func check(ctx context.Context, f *os.File, want string) error {
 }
 
 // share makes the copy that is shown and forwarded. The same file gives the
-// same bytes, so doing it again stores nothing twice.
-func (s *Service) share(ctx context.Context, f *os.File, info media.Info) (blob.Blob, media.Info, error) {
+// same bytes, so doing it again stores nothing twice. A person is told that a
+// recording is silent and can choose another; a box's answer is never refused
+// for being quiet.
+func (s *Service) share(ctx context.Context, f *os.File, info media.Info, from OwnerKind) (blob.Blob, media.Info, error) {
 	derive := func(w io.Writer) (media.Info, error) {
 		if info.Kind == media.Image {
 			return media.SharedImage(ctx, f, info, w)
@@ -220,6 +222,9 @@ func (s *Service) share(ctx context.Context, f *os.File, info media.Info) (blob.
 		if out, err = derive(b); err == nil {
 			err = b.Flush()
 		}
+		if err == nil && out.Silent && from == OwnerUser {
+			err = errSilent // instead of the copy's end: nothing is kept
+		}
 		w.CloseWithError(err) // nil means the end of the copy
 	}()
 	copied, err := s.blobs.Put(ctx, r)
@@ -228,6 +233,7 @@ func (s *Service) share(ctx context.Context, f *os.File, info media.Info) (blob.
 	if err != nil {
 		return blob.Blob{}, media.Info{}, fmt.Errorf("upload: shared copy: %w", err)
 	}
+	s.wanted(copied.SHA256)
 	return copied, out, nil
 }
 
@@ -252,5 +258,6 @@ func (s *Service) keep(ctx context.Context, id, want string) (blob.Blob, error) 
 	if err != nil {
 		return blob.Blob{}, fmt.Errorf("upload: keep: %w", err)
 	}
+	s.wanted(b.SHA256)
 	return b, nil
 }

@@ -289,3 +289,17 @@ func TestUpload_SameBytesBegunTwice(t *testing.T) {
 		t.Error("two boxes share an upload")
 	}
 }
+
+// A person can choose another recording; a box's answer is kept as it is.
+func TestUpload_Silence(t *testing.T) {
+	r := newRig(t)
+	silent := wav(1, 0)
+	page, box := r.page("user-1"), r.box("box-1")
+	at := page.create(protocol.RoleAudio, silent)
+	out := page.patch(at, 0, silent)
+	want(t, "from a page", out.status, http.StatusUnprocessableEntity)
+	want(t, "sentence", out.problem.Detail, "This recording is silent.")
+	r.empty()
+	want(t, "from a box", box.patch(box.create(protocol.RoleAudio, silent), 0, silent).status, http.StatusNoContent)
+	want(t, "kept", len(r.book.all()), 1)
+}
