@@ -160,7 +160,7 @@ func (a *App) sweepOnce(ctx context.Context, media bool) error {
 	_, uploads := a.uploads.Sweep(ctx)
 	var blobs error
 	if media {
-		_, blobs = a.uploads.SweepBlobs(ctx)
+		blobs = a.uploads.LookForUnused(ctx)
 	}
 	rows := a.store.Tx(ctx, func(tx *store.Tx) error {
 		now := time.Now()

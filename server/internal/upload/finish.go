@@ -233,7 +233,7 @@ func (s *Service) share(ctx context.Context, f *os.File, info media.Info, from O
 	if err != nil {
 		return blob.Blob{}, media.Info{}, fmt.Errorf("upload: shared copy: %w", err)
 	}
-	s.wanted(copied.SHA256)
+	s.noteUsed(copied.SHA256)
 	return copied, out, nil
 }
 
@@ -258,6 +258,6 @@ func (s *Service) keep(ctx context.Context, id, want string) (blob.Blob, error) 
 	if err != nil {
 		return blob.Blob{}, fmt.Errorf("upload: keep: %w", err)
 	}
-	s.wanted(b.SHA256)
+	s.noteUsed(b.SHA256)
 	return b, nil
 }

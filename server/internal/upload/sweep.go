@@ -24,9 +24,9 @@ type Swept struct {
 // sweepBatch bounds how many recorded uploads one sweep looks at.
 const sweepBatch = 500
 
-// Sweep removes uploads that got no byte for KeepDevice or KeepUser, and
-// recorded ones that nobody claimed within KeepFinished, with their bytes where
-// nothing else uses them. Run it about once an hour; every error is reported
+// Sweep removes uploads that got no byte for KeepDevice or KeepUser, recorded
+// ones that nobody claimed within KeepFinished, and bytes that this process has
+// seen unused a day ago and that are unused still. Run it about once an hour; every error is reported
 // and does not stop the rest.
 func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	var n Swept
@@ -52,80 +52,112 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 		return n, errors.Join(append(errs, fmt.Errorf("upload: list what expired: %w", err))...)
 	}
 	for _, row := range rows {
-		blobs, err := s.forget(ctx, row)
-		if err != nil {
+		if err := s.forget(ctx, row); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		n.Unclaimed++
-		n.Blobs += blobs
+	}
+	for _, digest := range s.longUnused() {
+		removed, err := s.sweepBlob(ctx, digest)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if removed {
+			n.Blobs++
+		}
 	}
 	return n, errors.Join(errs...)
 }
 
-// forget removes a recorded upload. The row goes first: bytes without a row
-// are found by SweepBlobs, a row without bytes would be a lie.
-func (s *Service) forget(ctx context.Context, row model.Upload) (blobs int, err error) {
+// forget removes a recorded upload's row. Its bytes go a day after nothing
+// else is seen to name them, like all others.
+func (s *Service) forget(ctx context.Context, row model.Upload) error {
 	if err := s.rec.DeleteUpload(ctx, row.ID); err != nil {
-		return 0, fmt.Errorf("upload: forget: %w", err)
+		return fmt.Errorf("upload: forget: %w", err)
 	}
-	digests := []string{row.Media.SHA256}
-	if row.Media.SharedSHA256 != row.Media.SHA256 {
-		digests = append(digests, row.Media.SharedSHA256)
-	}
-	for _, d := range digests {
-		removed, err := s.sweepBlob(ctx, d, time.Now().Add(-sweepGrace))
-		if err != nil {
-			return blobs, err
-		}
-		if removed {
-			blobs++
+	for _, d := range []string{row.Media.SHA256, row.Media.SharedSHA256} {
+		if _, err := s.look(ctx, d); err != nil {
+			return err
 		}
 	}
-	return blobs, nil
+	return nil
 }
 
-// SweepBlobs removes stored bytes that nothing refers to and that nobody has
-// stored again for a day: what crashes between storing and recording leave. It
-// reads the whole media directory; once a day is enough.
-func (s *Service) SweepBlobs(ctx context.Context) (removed int, err error) {
-	before := time.Now().Add(-KeepFinished)
-	err = s.blobs.Walk(func(digest string, _ int64, mod time.Time) error {
+// LookForUnused notes which stored bytes nothing refers to: what crashes
+// between storing and recording leave. Sweep removes those of which this
+// process has known it for a day, so a server that was started on a database
+// older than its media removes nothing before somebody can notice. It reads
+// the whole media directory; once a day is enough.
+func (s *Service) LookForUnused(ctx context.Context) error {
+	there := map[string]bool{}
+	err := s.blobs.Walk(func(digest string, _ int64, _ time.Time) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !mod.Before(before) {
-			return nil
-		}
-		ok, err := s.sweepBlob(ctx, digest, before)
-		if ok {
-			removed++
-		}
+		used, err := s.look(ctx, digest)
+		there[digest] = !used
 		return err
 	})
 	if err != nil {
-		return removed, fmt.Errorf("upload: sweep stored bytes: %w", err)
+		return fmt.Errorf("upload: look for unused bytes: %w", err)
 	}
-	return removed, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.unused, func(d string, _ time.Duration) bool { return !there[d] })
+	return nil
 }
 
-// sweepBlob removes unused bytes. An upload of the same bytes may be between
-// storing and recording: storing renews their time, so `than` protects it.
-func (s *Service) sweepBlob(ctx context.Context, digest string, than time.Time) (bool, error) {
-	used, err := s.inUse(ctx, digest)
-	if err != nil {
+// look asks whether anything refers to stored bytes, and keeps since when not.
+func (s *Service) look(ctx context.Context, digest string) (used bool, err error) {
+	if used, err = s.inUse(ctx, digest); err != nil {
 		return false, fmt.Errorf("upload: ask who uses stored bytes: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if used {
-		return false, nil
+		delete(s.unused, digest)
+	} else if _, ok := s.unused[digest]; !ok {
+		s.unused[digest] = s.uptime()
 	}
-	removed, err := s.blobs.RemoveOlder(digest, than)
-	if errors.Is(err, blob.ErrNotFound) {
-		return false, nil
+	return used, nil
+}
+
+// noteUsed ends what look noted: the bytes were stored again, or are gone.
+func (s *Service) noteUsed(digest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unused, digest)
+}
+
+func (s *Service) longUnused() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for digest, since := range s.unused {
+		if s.uptime()-since >= keepUnused {
+			out = append(out, digest)
+		}
 	}
-	if err != nil {
+	slices.Sort(out)
+	return out
+}
+
+// sweepBlob removes bytes that are still unused. An upload of the same bytes
+// may be between storing and recording: storing renews their time.
+func (s *Service) sweepBlob(ctx context.Context, digest string) (removed bool, err error) {
+	if used, err := s.look(ctx, digest); err != nil || used {
+		return false, err
+	}
+	removed, err = s.blobs.RemoveOlder(digest, time.Now().Add(-keepUnused))
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+	case err != nil:
 		return false, fmt.Errorf("upload: remove stored bytes: %w", err)
+	case !removed:
+		return false, nil
 	}
+	s.noteUsed(digest)
 	return removed, nil
 }
 

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"illumi/protocol"
+	"illumi/server/internal/blob"
+	"illumi/server/internal/model"
 )
 
 // age makes a file look as if nobody had written to it for so long.
@@ -65,15 +68,10 @@ func (r *rig) finished(owner string, data []byte) string {
 
 func TestSweep_Unclaimed(t *testing.T) {
 	r := newRig(t)
-	data, other := wav(1, 440), wav(1, 700)
+	data := wav(1, 440)
 	at := r.finished("b", data)
 	r.now = r.now.Add(30 * time.Minute)
-	same := r.finished("c", data)   // the same bytes, half an hour later
-	third := r.finished("b", other) // stored again by somebody while it is swept
-	uOther, err := r.s.Finish(t.Context(), idOf(third))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.finished("c", data) // the same bytes, half an hour later
 	u, err := r.s.Finish(t.Context(), idOf(at))
 	if err != nil {
 		t.Fatal(err)
@@ -86,41 +84,101 @@ func TestSweep_Unclaimed(t *testing.T) {
 	_, err = r.s.Finish(t.Context(), idOf(at))
 	want(t, "claim too late", Problem(err).Code, protocol.CodeUploadUnknown)
 	want(t, "head", r.box("b").do(http.MethodHead, at, nil).status, http.StatusNotFound)
-	sweep := func(unclaimed, blobs int) {
+	sweep := func(unclaimed int) {
 		t.Helper()
 		n, err := r.s.Sweep(t.Context())
-		if err != nil || n != (Swept{Unclaimed: unclaimed, Blobs: blobs}) {
+		if err != nil || n != (Swept{Unclaimed: unclaimed}) {
 			t.Errorf("%+v, %v", n, err)
 		}
 	}
-	sweep(0, 0)
+	sweep(0)
 	r.now = r.now.Add(sweepGrace + time.Second)
-	sweep(1, 0) // the bytes are c's as well
-	if err := r.s.blobs.Verify(t.Context(), sum(data)); err != nil {
-		t.Errorf("%s lost its bytes: %v", same, err)
-	}
+	sweep(1)
+	want(t, "noted", len(r.s.unused), 0) // the bytes are c's as well
 	r.now = r.now.Add(30 * time.Minute)
-	sweep(2, 2) // c's goes with both files; the third's files are too young
-
-	// What is nobody's and young may belong to an upload being finished.
-	n, err := r.s.SweepBlobs(t.Context())
-	if n != 0 || err != nil {
-		t.Errorf("young: %d, %v", n, err)
-	}
-	r.ageBlob(uOther.Media.SHA256, 25*time.Hour)
-	r.ageBlob(uOther.Media.SharedSHA256, 25*time.Hour)
-	kept := r.finished("b", wav(1, 1000))
-	uKept, err := r.s.Finish(t.Context(), idOf(kept))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.ageBlob(uKept.Media.SHA256, 25*time.Hour)
-	n, err = r.s.SweepBlobs(t.Context())
-	if n != 2 || err != nil {
-		t.Errorf("old: %d, %v", n, err)
-	}
-	if err := r.s.blobs.Verify(t.Context(), uKept.Media.SHA256); err != nil {
+	sweep(1)
+	want(t, "noted", len(r.s.unused), 2) // c's goes as well, and so shall both files, a day later
+	if err := r.s.blobs.Verify(t.Context(), sum(data)); err != nil {
 		t.Error(err)
+	}
+}
+
+// passed makes a service think that it has run for so long.
+func passed(s *Service, by time.Duration) { s.uptime = func() time.Duration { return by } }
+
+func TestSweep_BytesOnlyAfterADayOfItsOwn(t *testing.T) {
+	r := newRig(t)
+	bytesOf := func(u model.Upload) []string { return []string{u.Media.SHA256, u.Media.SharedSHA256} }
+	make1 := func(data []byte) model.Upload {
+		t.Helper()
+		u, err := r.s.Finish(t.Context(), idOf(r.finished("b", data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range bytesOf(u) {
+			r.ageBlob(d, 90*24*time.Hour)
+		}
+		return u
+	}
+	lost, again, kept := make1(wav(1, 440)), make1(wav(1, 700)), make1(wav(1, 1000))
+	// The server comes back on a database that does not name them yet.
+	r.stop()
+	older := map[string]model.Upload{kept.ID: kept}
+	named := r.book.rows
+	r.book.rows = older
+	r.start()
+	sweep := func(blobs int) {
+		t.Helper()
+		if n, err := r.s.Sweep(t.Context()); err != nil || n != (Swept{Blobs: blobs}) {
+			t.Errorf("%+v, %v", n, err)
+		}
+	}
+	look := func() {
+		t.Helper()
+		if err := r.s.LookForUnused(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep(0)
+	look()
+	want(t, "noted", len(r.s.unused), 4)
+	passed(r.s, keepUnused-time.Second)
+	look()
+	sweep(0) // a look does not begin the day anew, and none is skipped
+
+	// The mistake is noticed within the day: nothing is missing.
+	r.stop()
+	r.book.rows = named
+	r.start()
+	passed(r.s, 2*keepUnused)
+	look()
+	want(t, "noted", len(r.s.unused), 0)
+	for _, u := range []model.Upload{lost, again, kept} {
+		for _, d := range bytesOf(u) {
+			if err := r.s.blobs.Verify(t.Context(), d); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+
+	// It is not noticed; but one of them is sent again meanwhile.
+	r.book.rows = older
+	look()
+	want(t, "noted", len(r.s.unused), 4)
+	make1(wav(1, 700))
+	want(t, "noted", len(r.s.unused), 2)
+	passed(r.s, 3*keepUnused)
+	sweep(2)
+	want(t, "noted", len(r.s.unused), 0)
+	for _, d := range bytesOf(lost) {
+		if _, err := r.s.blobs.Stat(d); !errors.Is(err, blob.ErrNotFound) {
+			t.Errorf("unused bytes stay: %v", err)
+		}
+	}
+	for _, d := range append(bytesOf(again), bytesOf(kept)...) {
+		if err := r.s.blobs.Verify(t.Context(), d); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -52,6 +52,9 @@ const (
 	// sweepGrace keeps what has just expired, so that a transaction which saw
 	// it alive is over before its bytes go.
 	sweepGrace = time.Hour
+	// keepUnused is how long stored bytes stay after this process first saw
+	// that nothing refers to them.
+	keepUnused = 24 * time.Hour
 	// finishTime bounds the work on one finished file; media bounds its own parts.
 	finishTime = 10 * time.Minute
 	// answerTime is how long a client may take to accept its answer.
@@ -124,7 +127,8 @@ type Service struct {
 	slots  chan struct{} // files that are worked on at once
 
 	mu      sync.Mutex
-	open    map[string]entry // unfinished uploads by id
+	open    map[string]entry         // unfinished uploads by id
+	unused  map[string]time.Duration // stored bytes that nothing refers to, with the uptime at which that was seen
 	closing bool
 	running sync.WaitGroup
 
@@ -135,6 +139,8 @@ type Service struct {
 
 	link func(oldname, newname string) error
 	sync func(*os.File) error
+	// uptime is the time since Open; a clock that is set does not move it.
+	uptime func() time.Duration
 	// at is called between the steps of Finish; tests end the process there.
 	at func(step string)
 }
@@ -194,9 +200,11 @@ func Open(o Options) (*Service, error) {
 		network: o.NetworkTimeout, now: o.Now,
 		locks: memorylocker.New(), guard: guard,
 		slots: make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
-		open:  map[string]entry{},
-		link:  os.Link, sync: (*os.File).Sync, at: func(string) {},
+		open:  map[string]entry{}, unused: map[string]time.Duration{},
+		link: os.Link, sync: (*os.File).Sync, at: func(string) {},
 	}
+	opened := time.Now()
+	s.uptime = func() time.Duration { return time.Since(opened) } // by the monotonic clock
 	if s.network <= 0 {
 		s.network = time.Minute
 	}
