@@ -36,10 +36,13 @@ class Field {
     this.progress = this.bar.querySelector('progress');
     this.upload = null;
     this.round = 0; // which choice of a file this is: older ones must not write any more
+    // What was chosen is not with the server, and its reader has not yet said to go without it. The
+    // server itself insists on a recording.
+    this.refused = !this.problem.hidden && this.input.dataset.role === 'image';
     this.input.addEventListener('change', () => this.choose());
     part('cancel').addEventListener('click', () => this.clear('Cancelled.'));
     this.remove.addEventListener('click', () => this.clear('Removed.'));
-    this.remove.hidden = !this.address.value;
+    this.remove.hidden = !this.address.value && !this.refused;
   }
 
   get busy() { return !this.bar.hidden; }
@@ -82,6 +85,7 @@ class Field {
     upload?.abort(true).catch(() => {});
     this.address.value = this.name.value = '';
     this.bar.hidden = this.remove.hidden = true;
+    this.refused = false;
     this.progress.value = 0;
     this.complain('');
   }
@@ -146,6 +150,8 @@ class Field {
     this.show(null);
     this.say('');
     this.complain(words);
+    this.refused = true;
+    this.remove.hidden = false;
     this.changed();
   }
 }
@@ -153,16 +159,23 @@ class Field {
 function wire(form) {
   const waiting = form.querySelector('[data-waiting]');
   let wanted = false; // Start was pressed while a file was on its way
+  // A whisper must not set out without a file that somebody chose for it.
+  const stopped = () => {
+    const refused = fields.find((f) => f.refused);
+    if (!refused) return false;
+    waiting.textContent = 'Not started: choose another file, or remove this one.';
+    refused.input.focus();
+    return true;
+  };
   const fields = [...form.querySelectorAll('.upload')].map((block) => new Field(block, form.dataset.upload, () => {
-    if (!wanted) return;
     if (fields.some((f) => f.busy)) return;
-    wanted = false;
     waiting.textContent = '';
-    const broken = fields.find((f) => !f.problem.hidden);
-    if (broken) broken.input.focus();
-    else form.requestSubmit();
+    if (!wanted) return;
+    wanted = false;
+    if (!stopped()) form.requestSubmit();
   }));
   form.addEventListener('submit', (event) => {
+    if (stopped()) { event.preventDefault(); return; }
     if (!fields.some((f) => f.busy)) return;
     event.preventDefault();
     wanted = true;
