@@ -56,7 +56,7 @@ type Config struct {
 }
 
 // waits are for tests; zero means what the protocol says.
-type waits struct{ hello, ping, dead, recheck time.Duration }
+type waits struct{ hello, ping, dead, recheck, body, parting time.Duration }
 
 // Defaults is a server with nothing configured.
 func Defaults() Config {
@@ -166,7 +166,7 @@ func (a *App) routes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.Use(recoverer, headers(a.public.Scheme == "https"), bounds, crossOrigin)
+	e.Use(recoverer, headers(a.public.Scheme == "https"), bounds(a.cfg.waits), crossOrigin)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	fromBoxes, err := a.uploads.Handler(protocol.PathUploads, deviceOwner)

@@ -1,12 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -51,29 +54,65 @@ func headers(https bool) echo.MiddlewareFunc {
 	}
 }
 
-// How long a client may take: for a whole small body, and for each part of an
-// answer. A download may last for hours on a thin line, but it must move.
+// How long a client may take: for a whole small body, for what is left of one
+// that is answered already, and for each part of an answer. A download may last
+// for hours on a thin line, but it must move.
 const (
-	bodyWait = 30 * time.Second
-	partWait = time.Minute
+	bodyWait    = 30 * time.Second
+	partingWait = time.Second
+	partWait    = time.Minute
 )
 
 // bounds keep a slow or greedy client from holding more than its own
-// connection. Uploads bound their bodies themselves.
-func bounds(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r, w := c.Request(), c.Response().Writer
-		control := http.NewResponseController(w)
-		if r.ContentLength != 0 && !isUpload(r) {
-			r.Body = http.MaxBytesReader(w, r.Body, protocol.MaxBodyBytes)
+// connection. Uploads bound their bodies themselves once they have accepted
+// who sends them; until then they have as long as everybody.
+func bounds(wait waits) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, w := c.Request(), c.Response().Writer
+			control := http.NewResponseController(w)
+			c.Response().Writer = &patient{w, control}
+			if r.ContentLength == 0 {
+				return next(c)
+			}
+			unread := &unread{ReadCloser: r.Body}
+			r.Body = unread
+			if !isUpload(r) {
+				r.Body = http.MaxBytesReader(w, unread, protocol.MaxBodyBytes)
+			}
 			// net/http lifts it when the body is read or the request is over.
-			if err := control.SetReadDeadline(time.Now().Add(bodyWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			end := time.Now().Add(cmp.Or(wait.body, bodyWait))
+			if err := control.SetReadDeadline(end); err != nil && !errors.Is(err, http.ErrNotSupported) {
 				return fmt.Errorf("app: bound a body: %w", err)
 			}
+			// What is refused without a look at its body is not waited for: net/http
+			// reads on after the answer, and would hold up a server that stops.
+			c.Response().Before(func() {
+				if unread.over.Load() {
+					return
+				}
+				c.Response().Header().Set("Connection", "close")
+				if parting := time.Now().Add(cmp.Or(wait.parting, partingWait)); parting.Before(end) || isUpload(r) {
+					_ = control.SetReadDeadline(parting) // a connection without deadlines has none to lose
+				}
+			})
+			return next(c)
 		}
-		c.Response().Writer = &patient{w, control}
-		return next(c)
 	}
+}
+
+// unread is a body that knows whether it was read to its end.
+type unread struct {
+	io.ReadCloser
+	over atomic.Bool
+}
+
+func (u *unread) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		u.over.Store(true)
+	}
+	return n, err
 }
 
 // patient moves the connection's deadline on with every part of an answer.

@@ -33,7 +33,7 @@ func serveOnce(t *testing.T, at string, h echo.HandlerFunc) (*httptest.ResponseR
 	log := slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	e := echo.New()
 	e.HTTPErrorHandler = renderer(&pageless{}, log)
-	e.Use(recoverer, headers(false), bounds)
+	e.Use(recoverer, headers(false), bounds(waits{}))
 	e.GET(at, h)
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", at, nil))
