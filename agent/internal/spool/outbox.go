@@ -40,6 +40,9 @@ type Item struct {
 	Take    int            `json:"take"`
 	Files   []ItemFile     `json:"files"`
 	Facts   protocol.Facts `json:"facts"`
+	// Quiet: no citizen waits for it, see Quieten and SendAgain. It is kept
+	// beside the manifest.
+	Quiet bool `json:"-"`
 }
 
 // ItemFile is a file of an item.
@@ -218,6 +221,7 @@ func (s *Spool) whole(id string) (Item, error) {
 	if it.ID != id {
 		return it, fmt.Errorf("%w: the manifest is another reply's", ErrDamaged)
 	}
+	it.Quiet = s.disk.exists(path.Join(dir, quietName))
 	for _, f := range it.Files {
 		fi, err := s.disk.root.Stat(path.Join(dir, f.Name))
 		if errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() != f.Size {

@@ -43,6 +43,9 @@ func (s *Spool) MakeRoom() (low bool, err error) {
 		if err != nil || !low {
 			break
 		}
+		if s.leaving(it.ID) {
+			continue
+		}
 		if err = s.disk.vanish(path.Join("sent", it.ID)); err == nil {
 			low, err = s.Low()
 		}
@@ -87,6 +90,9 @@ func (s *Spool) expireSent(old time.Time) error {
 		return err
 	}
 	for i, it := range sent {
+		if s.leaving(it.ID) {
+			continue
+		}
 		if len(sent)-i > s.o.KeepSent || it.Receipt.ReceivedAt.Before(old) {
 			if err := s.disk.vanish(path.Join("sent", it.ID)); err != nil {
 				return err

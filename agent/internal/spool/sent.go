@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"time"
 
 	"illumi/protocol"
 )
@@ -89,7 +90,26 @@ func (s *Spool) Sent(id string, r protocol.Receipt) error {
 	if err := s.disk.writeJSON(path.Join(from, receiptName), r); err != nil {
 		return tell("keep a receipt", err)
 	}
-	return tell("keep a receipt", s.move(from, to))
+	if err := s.moveToSent(from, to); err != nil {
+		return tell("keep a receipt", err)
+	}
+	s.sentAt[id] = time.Now()
+	return nil
+}
+
+// moveToSent moves an item that has its receipt. What lies at its place already
+// is the same reply, which a rename cannot replace.
+func (s *Spool) moveToSent(from, to string) error {
+	if err := s.disk.vanish(to); err != nil {
+		return err
+	}
+	return s.move(from, to)
+}
+
+// acked reports that a whole receipt of the reply lies in dir.
+func (s *Spool) acked(dir, id string) bool {
+	var r protocol.Receipt
+	return s.disk.readJSON(path.Join(dir, receiptName), &r) == nil && r.Reply == id
 }
 
 func (s *Spool) move(from, to string) error {
@@ -99,23 +119,38 @@ func (s *Spool) move(from, to string) error {
 	return errors.Join(s.disk.syncDir(path.Dir(to)), s.disk.syncDir(path.Dir(from)))
 }
 
-// finishSent moves what has its receipt and was not moved before a cut.
+// finishSent moves what has its receipt and was not moved before a cut: a reply
+// with a receipt is sent, wherever it lies.
 func (s *Spool) finishSent() error {
 	names, err := s.disk.names("outbox")
 	if err != nil {
 		return tell("finish sent replies", err)
 	}
 	for _, id := range names {
-		var r protocol.Receipt
-		from := path.Join("outbox", id)
-		if !protocol.ValidID(id) || s.disk.readJSON(path.Join(from, receiptName), &r) != nil || r.Reply != id {
+		if !protocol.ValidID(id) {
+			continue
+		}
+		from, to := path.Join("outbox", id), path.Join("sent", id)
+		switch {
+		case s.acked(to, id) && s.intact(to):
+			// It is sent, whatever else lies here: a file system check after a
+			// cut, or a copy made while it moved, can leave it in both places.
+			err = s.disk.vanish(from)
+		case s.acked(from, id):
+			err = s.moveToSent(from, to)
+		default:
 			continue // no whole receipt: it is sent again and gets the same one
 		}
-		if err := s.move(from, path.Join("sent", id)); err != nil {
+		if err != nil {
 			return tell("finish sent replies", err)
 		}
 	}
 	return nil
+}
+
+func (s *Spool) intact(dir string) bool {
+	_, err := s.readManifest(dir)
+	return err == nil
 }
 
 // SentItems lists what the server holds and the box still keeps, oldest first.

@@ -72,6 +72,9 @@ type Spool struct {
 	progressMu sync.Mutex // progress/
 	boxMu      sync.Mutex // takes/, outbox/, sent/: whoever seals, moves or erases
 	suspect    map[string]bool
+	sentAt     map[string]time.Time // when this process kept an item's receipt
+	returned   map[string]bool      // moved from sent to outbox, not yet seen by Watch
+	repeated   map[string]bool      // moved from sent to outbox by this process
 }
 
 var folders = []string{"inbox", "takes", "outbox", "sent", "outbox-damaged", "progress", "journal"}
@@ -109,7 +112,7 @@ func Open(o Options) (*Spool, error) {
 	if err != nil {
 		return nil, tell("open the state directory", err)
 	}
-	s := &Spool{o: o, disk: &disk{root: root, fault: o.Fault}, suspect: map[string]bool{}}
+	s := &Spool{o: o, disk: &disk{root: root, fault: o.Fault}, suspect: map[string]bool{}, sentAt: map[string]time.Time{}, returned: map[string]bool{}, repeated: map[string]bool{}}
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -178,7 +181,7 @@ func (s *Spool) recover() error {
 	if _, err := s.Inbox(); err != nil {
 		return err
 	}
-	return s.finishSent()
+	return errors.Join(s.finishSent(), s.finishAgain())
 }
 
 // sweep removes the orphans of one directory; a plain file has none.

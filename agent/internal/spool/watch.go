@@ -67,12 +67,16 @@ func (s *Spool) watch(ctx context.Context, events <-chan fsnotify.Event, errs <-
 // scan sends what was not sent before and forgets what is gone, so that a reply
 // which comes back under the same name is seen.
 func (s *Spool) scan(ctx context.Context, seen map[string]bool, out chan<- Item, damaged func(Damaged)) error {
+	again := s.takeReturned() // first: what comes back later is seen at the next look
 	items, bad, err := s.Items()
 	for _, d := range bad {
 		damaged(d)
 	}
 	if err != nil {
 		return err
+	}
+	for id := range again {
+		delete(seen, id)
 	}
 	here := map[string]bool{}
 	for _, it := range items {
