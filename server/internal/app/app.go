@@ -96,7 +96,8 @@ type App struct {
 
 // New opens the database and the media directory. Close the App in the end.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, hub: hub.New(hub.Options{Log: log, Ping: cfg.waits.ping, Dead: cfg.waits.dead}), bus: bus.New(), mailWake: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, bus: bus.New(), mailWake: make(chan struct{}, 1)}
+	a.hub = hub.New(hub.Options{Log: log, Ping: cfg.waits.ping, Dead: cfg.waits.dead, Copies: a.copies})
 	if a.public, err = publicURL(cfg); err != nil {
 		return nil, err
 	}

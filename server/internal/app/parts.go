@@ -34,6 +34,14 @@ func (t teller) MailQueued() {
 	}
 }
 
+// copies writes down that two boxes share an identity. Nobody waits for an
+// answer to that, so what fails is logged here.
+func (a *App) copies(device string) {
+	if err := a.relay.Copies(a.base, device); err != nil && a.base.Err() == nil {
+		a.log.Error("two copies of a box could not be written down", "device", device, "error", err)
+	}
+}
+
 // codes makes enrolment codes and hashes them by the server's key.
 type codes struct{ auth.Key }
 

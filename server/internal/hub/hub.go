@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,12 +49,22 @@ const (
 // An error closes the connection; the box will be back.
 type Handler func(ctx context.Context, m protocol.Message) (answer []byte, err error)
 
+// A connection that another one replaces is mostly a box that came back before
+// its old one was known dead. So often so soon it is two boxes in turns.
+const (
+	copiesAfter  = 5
+	copiesWithin = time.Minute
+)
+
 // Options of a Hub. Zero durations are the protocol's.
 type Options struct {
 	Log *slog.Logger
 	// Ping is how often a box is asked for a sign of life, Dead the silence
 	// after which it is gone.
 	Ping, Dead time.Duration
+	// Copies is told when a device's connections replace each other so often
+	// that two boxes seem to share its identity; nil tells nobody.
+	Copies func(device string)
 }
 
 // Hub is a registry of live connections, one a device. The newest wins.
@@ -61,18 +72,20 @@ type Hub struct {
 	log  *slog.Logger
 	ping time.Duration
 	dead time.Duration
+	tell func(device string)
 
-	mu     sync.Mutex
-	conns  map[string]*conn
-	closed bool
-	wg     sync.WaitGroup
+	mu       sync.Mutex
+	conns    map[string]*conn
+	replaced map[string][]time.Time // when a device's live connection was replaced of late
+	closed   bool
+	wg       sync.WaitGroup
 }
 
 // New makes an empty hub.
 func New(o Options) *Hub {
 	return &Hub{
 		log: o.Log, ping: cmp.Or(o.Ping, protocol.PingEvery), dead: cmp.Or(o.Dead, protocol.DeadAfter),
-		conns: map[string]*conn{},
+		tell: o.Copies, conns: map[string]*conn{}, replaced: map[string][]time.Time{},
 	}
 }
 
@@ -113,13 +126,17 @@ var ErrClosed = errors.New("hub: shutting down")
 // registered already: what is revoked or offered from then on reaches it.
 func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hello protocol.Message, handle Handler) error {
 	c := &conn{ws: ws, out: make(chan []byte, queueLength), closed: make(chan struct{})}
-	if err := h.add(device, c); err != nil {
+	copies, err := h.add(device, c)
+	if err != nil {
 		c.close(websocket.CloseGoingAway, "")
 		c.goodbye()
 		c.part()
 		return err
 	}
 	defer h.remove(device, c)
+	if copies && h.tell != nil {
+		h.tell(device)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The welcome comes before any hint, so the writer starts after it.
@@ -138,18 +155,31 @@ func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hell
 	return err
 }
 
-func (h *Hub) add(device string, c *conn) error {
+func (h *Hub) add(device string, c *conn) (copies bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return ErrClosed
+		return false, ErrClosed
 	}
 	if old := h.conns[device]; old != nil {
 		old.close(websocket.ClosePolicyViolation, "replaced")
+		copies = h.again(device)
 	}
 	h.conns[device] = c
 	h.wg.Add(1)
-	return nil
+	return copies, nil
+}
+
+// again counts a replacement and reports whether they are too many; it begins
+// anew then.
+func (h *Hub) again(device string) bool {
+	now := time.Now()
+	late := slices.DeleteFunc(h.replaced[device], func(t time.Time) bool { return now.Sub(t) >= copiesWithin })
+	if h.replaced[device] = append(late, now); len(h.replaced[device]) < copiesAfter {
+		return false
+	}
+	delete(h.replaced, device)
+	return true
 }
 
 func (h *Hub) remove(device string, c *conn) {
@@ -157,6 +187,7 @@ func (h *Hub) remove(device string, c *conn) {
 	defer h.mu.Unlock()
 	if h.conns[device] == c {
 		delete(h.conns, device)
+		delete(h.replaced, device)
 	}
 	h.wg.Done()
 }

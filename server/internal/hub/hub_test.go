@@ -30,14 +30,16 @@ type rig struct {
 	// handle answers what comes after the hello; nil answers nothing.
 	handle hub.Handler
 	ended  sync.Map // device → why its last connection ended
+	copied chan string
 }
 
 func newRig(t *testing.T, handle hub.Handler) *rig {
 	t.Helper()
 	r := &rig{
-		t: t, hub: hub.New(hub.Options{Log: slog.New(slog.DiscardHandler)}),
+		t: t, copied: make(chan string, 10),
 		conns: make(chan net.Conn), end: make(chan struct{}), handle: handle,
 	}
+	r.hub = hub.New(hub.Options{Log: slog.New(slog.DiscardHandler), Copies: func(device string) { r.copied <- device }})
 	srv := &http.Server{Handler: r}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(r) }()
@@ -214,6 +216,41 @@ func TestServe_NewestWins(t *testing.T) {
 		if n := r.hub.Count(); n != 1 {
 			t.Errorf("%d connections live, want 1", n)
 		}
+	})
+}
+
+func TestServe_TwoCopiesOfABox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		replace := func(times int, pause time.Duration) {
+			for range times {
+				old := r.dial("a")
+				time.Sleep(pause)
+				go func() { _, _, _ = old.ws.ReadMessage() }() // it takes its goodbye
+			}
+		}
+		told := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if n := len(r.copied); n != want {
+				t.Errorf("told %d times, want %d", n, want)
+			}
+			for range len(r.copied) {
+				if device := <-r.copied; device != "a" {
+					t.Errorf("told of %q", device)
+				}
+			}
+		}
+		replace(1+4, time.Second) // a box on a bad line
+		told(0)
+		replace(1, time.Second) // the fifth within a minute
+		told(1)
+		replace(4, time.Second)
+		told(0)
+		replace(1, time.Second)
+		told(1)
+		replace(20, 20*time.Second) // never five within a minute
+		told(0)
 	})
 }
 

@@ -79,8 +79,8 @@ type Device struct {
 	LastSeenAt   time.Time
 	ConnectedAt  time.Time // of the last connection
 	RevokedAt    time.Time
-	// HeldAt is when another board last showed this device's secret; that
-	// board is refused, and the page says so.
+	// HeldAt is when two boxes were last seen with this device's secret: another
+	// board, which is refused, or a copy. The page says so.
 	HeldAt time.Time
 	// ActiveHop is the one hop that the box serves now.
 	ActiveHop string

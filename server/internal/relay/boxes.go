@@ -234,12 +234,21 @@ const otherBoardEvery = time.Minute
 
 // OtherBoard records that a second board shows a device's secret.
 func (s *Service) OtherBoard(ctx context.Context, device string) error {
+	return s.heldOnce(ctx, device, "another board")
+}
+
+// Copies records that two boxes with a device's secret and board take turns.
+func (s *Service) Copies(ctx context.Context, device string) error {
+	return s.heldOnce(ctx, device, "two copies")
+}
+
+func (s *Service) heldOnce(ctx context.Context, device, by string) error {
 	return s.do(ctx, func(w *work) error {
 		d, err := w.Device(ctx, device)
 		if err != nil || w.now.Sub(d.HeldAt) < otherBoardEvery {
 			return err
 		}
-		s.log.Warn("another board shows a box's secret and is refused", "device", device)
+		s.log.Warn("a box's identity is used twice", "device", device, "by", by)
 		w.after(func(t Teller) { t.BoxesChanged() })
 		return w.HoldDevice(ctx, device, w.now)
 	})

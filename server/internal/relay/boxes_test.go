@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"illumi/protocol"
 	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
 )
 
 func TestEnroll_refusals(t *testing.T) {
@@ -92,6 +94,45 @@ func TestEnroll_codeWorksOnce(t *testing.T) {
 	})
 }
 
+func TestMakeCode_replacesAnOpenOneForTheSameName(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		make := func(name string, replaced int) string {
+			t.Helper()
+			code, row, err := r.s.MakeCode(r.ctx, r.admin, name)
+			r.must(err)
+			if row.Replaced != replaced {
+				t.Errorf("the code for %s replaced %d others, want %d", name, row.Replaced, replaced)
+			}
+			return code
+		}
+		try := func(code, secret string) error { _, err := r.s.Enroll(r.ctx, enrolment(code, secret)); return err }
+		other, first := make("bob", 0), make("Ann", 0)
+		second := make("ann", 1)
+		refused(t, try(first, "a"), protocol.CodeCodeRevoked)
+		r.must(try(second, "a"))
+		r.must(try(other, "b"))
+
+		late := make("cyd", 0)
+		r.pass(model.CodeLifetime + time.Second)
+		make("cyd", 0) // what has expired is not replaced
+		refused(t, try(late, "c"), protocol.CodeCodeExpired)
+	})
+}
+
+func TestCodes_tellsThatThereAreMore(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		for k := range relay.MaxCodes + 5 {
+			_, _, err := r.s.MakeCode(r.ctx, r.admin, "box "+strconv.Itoa(k))
+			r.must(err)
+		}
+		codes, err := r.s.Codes(r.ctx, r.admin)
+		r.must(err)
+		if len(codes) != relay.MaxCodes+1 || codes[0].Label != "box "+strconv.Itoa(relay.MaxCodes+4) {
+			t.Errorf("%d codes, the first for %s", len(codes), codes[0].Label)
+		}
+	})
+}
+
 func TestPresence_isTruthful(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		id := r.enrol("ann")[0]
@@ -103,6 +144,8 @@ func TestPresence_isTruthful(t *testing.T) {
 				t.Errorf("the box is %q, want %q", got, want)
 			}
 		}
+		is(model.PresenceNever)
+		r.must(r.s.SeenMany(r.ctx, map[string]model.Sighting{id: {At: r.clock()}})) // it asked whether its key works
 		is(model.PresenceNever)
 		r.must(r.s.SeenMany(r.ctx, map[string]model.Sighting{id: {At: r.clock(), Connected: true, Hello: &protocol.Hello{Agent: "1"}}}))
 		is(model.PresenceOnline)
@@ -124,9 +167,19 @@ func TestOtherBoard_isWrittenDown(t *testing.T) {
 		id := r.enrol("ann")[0]
 		w := r.start(r.project(model.ForwardStraight), []string{id}, 1)
 		r.must(r.s.OtherBoard(r.ctx, id))
-		v := r.view(w.ID)
-		if v.Boxes[id].HeldAt.IsZero() {
+		first := r.view(w.ID).Boxes[id].HeldAt
+		if first.IsZero() {
 			t.Error("nobody learns of the copied card")
+		}
+		r.pass(59 * time.Second)
+		r.must(r.s.Copies(r.ctx, id))
+		if at := r.view(w.ID).Boxes[id].HeldAt; !at.Equal(first) {
+			t.Error("it is written down more often than once a minute")
+		}
+		r.pass(time.Second)
+		r.must(r.s.Copies(r.ctx, id))
+		if at := r.view(w.ID).Boxes[id].HeldAt; at.Before(first.Add(time.Minute)) {
+			t.Errorf("the two copies were written down at %v, the board at %v", at, first)
 		}
 		r.reply(id, r.offer(id), "the right board goes on")
 	})

@@ -224,6 +224,8 @@ func TestBoxes_codesAndRoles(t *testing.T) {
 	admin.get("/boxes").has(t, http.StatusOK, "Used and past codes (1)")
 	ids := r.enrol(admin.actor, "ben")
 	admin.post("/boxes/codes", url.Values{"name": {"ben"}}).has(t, http.StatusUnprocessableEntity, `id="name-problem"`, `value="ben"`)
+	admin.post("/boxes/codes", url.Values{"name": {"cy"}}).has(t, http.StatusOK, `id="new-code"`)
+	admin.post("/boxes/codes", url.Values{"name": {"CY"}}).has(t, http.StatusOK, `id="replaced"`)
 	page := v.get("/boxes")
 	page.has(t, http.StatusOK, "ben", "never seen")
 	for _, no := range []string{"Make a code", "Revoke", "codes"} {
@@ -250,7 +252,7 @@ func TestBoxes_codesAndRoles(t *testing.T) {
 	if err := r.relay.OtherBoard(t.Context(), ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	admin.get("/boxes").has(t, http.StatusOK, "Another board used")
+	admin.get("/boxes").has(t, http.StatusOK, "Two boxes used this identity")
 	admin.post("/boxes/"+ids[0]+"/revoke", nil).has(t, http.StatusSeeOther)
 	v.get("/boxes").has(t, http.StatusOK, ">revoked<")
 }
