@@ -297,7 +297,7 @@ func TestServe(t *testing.T) {
 	do("device", "list").is(t, 0, "Jane Eyre", "")
 	var boxes []struct{ Name, State, Agent string }
 	decode(t, do("device", "list", "--json"), &boxes)
-	if len(boxes) != 1 || boxes[0].State != "never seen" || boxes[0].Agent != "t 1" {
+	if len(boxes) != 1 || boxes[0].State != "not online yet" || boxes[0].Agent != "t 1" {
 		t.Errorf("%+v", boxes)
 	}
 	do("device", "revoke", "jane eyre").is(t, 0, "Jane Eyre is revoked. ", "")

@@ -102,7 +102,7 @@ type Presence string
 
 // Presences.
 const (
-	PresenceNever   Presence = "never seen"
+	PresenceNever   Presence = "not online yet"
 	PresenceOnline  Presence = "online"
 	PresenceAway    Presence = "away"
 	PresenceDark    Presence = "dark"
@@ -112,12 +112,14 @@ const (
 // DarkAfter is the silence after which a box counts as dark, not just away.
 const DarkAfter = 24 * time.Hour
 
-// Presence says how the box is at now. Online means heard within DeadAfter.
+// Presence says how the box is at now. Online means heard within DeadAfter, once
+// it has held a connection: that it enrolled, and asked whether its key works,
+// is not yet being online.
 func (d Device) Presence(now time.Time) Presence {
 	switch silent := now.Sub(d.LastSeenAt); {
 	case !d.RevokedAt.IsZero():
 		return PresenceRevoked
-	case d.LastSeenAt.IsZero():
+	case d.ConnectedAt.IsZero():
 		return PresenceNever
 	case silent <= protocol.DeadAfter:
 		return PresenceOnline
@@ -139,6 +141,10 @@ type EnrolCode struct {
 	UsedAt     time.Time
 	UsedDevice string
 	RevokedAt  time.Time
+
+	// Replaced is how many open codes for the same name were revoked for this
+	// one. Only who makes a code is told; it is not kept.
+	Replaced int
 }
 
 // CodeState is what an enrolment code is good for.

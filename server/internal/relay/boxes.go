@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"illumi/protocol"
@@ -13,11 +14,12 @@ import (
 	"illumi/server/internal/store"
 )
 
-// maxCodes bounds the list of codes on a page; older ones are of no use.
-const maxCodes = 100
+// MaxCodes bounds the list of codes on a page; older ones are of no use.
+const MaxCodes = 100
 
 // MakeCode makes an enrolment code for a box that will have a name. The code
-// itself is returned once and stored only as a keyed hash.
+// itself is returned once and stored only as a keyed hash. A code for the same
+// name that is still open is revoked: of two, only one could be used anyway.
 func (s *Service) MakeCode(ctx context.Context, actor model.Actor, name string) (string, model.EnrolCode, error) {
 	var code string
 	var row model.EnrolCode
@@ -39,20 +41,42 @@ func (s *Service) MakeCode(ctx context.Context, actor model.Actor, name string) 
 			ID: store.NewID(), Hash: s.codes.HashCode(code), Label: label,
 			CreatedBy: actor.UserID, CreatedAt: w.now, ExpiresAt: w.now.Add(model.CodeLifetime),
 		}
+		if row.Replaced, err = revokeCodes(ctx, w, label); err != nil {
+			return err
+		}
 		w.after(func(t Teller) { t.BoxesChanged() })
 		return w.CreateCode(ctx, row)
 	})
 	return code, row, err
 }
 
-// Codes lists enrolment codes, newest first.
+// revokeCodes ends the open codes for a name, as far back as one list of codes goes.
+func revokeCodes(ctx context.Context, w *work, label string) (n int, err error) {
+	codes, err := w.Codes(ctx, store.MaxPage)
+	for _, c := range codes {
+		if !strings.EqualFold(c.Label, label) || c.State(w.now) != model.CodeOpen {
+			continue
+		}
+		ok, err := w.RevokeCode(ctx, c.ID, w.now)
+		if err != nil {
+			return n, err
+		}
+		if ok {
+			n++
+		}
+	}
+	return n, err
+}
+
+// Codes lists enrolment codes, newest first: MaxCodes, and one more where there
+// are older ones.
 func (s *Service) Codes(ctx context.Context, actor model.Actor) ([]model.EnrolCode, error) {
 	if err := adminOnly(actor); err != nil {
 		return nil, err
 	}
 	var codes []model.EnrolCode
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		codes, err = tx.Codes(ctx, maxCodes)
+		codes, err = tx.Codes(ctx, MaxCodes+1)
 		return err
 	})
 	return codes, err

@@ -95,10 +95,13 @@ type View struct {
 	Replies []model.Reply
 	Mails   []model.Mail
 	Events  []model.Event
+	// EventsCut: the history is longer than Events.
+	EventsCut bool
 }
 
-// maxEvents bounds a page's history; a chain of MaxBoxes makes about 1,400.
-const maxEvents = 2000
+// maxEvents bounds a page's history: one less than the store lists at once, to
+// know whether there are more. A chain of 140 boxes stays within it.
+const maxEvents = store.MaxPage - 1
 
 // Whisper loads everything about one whisper of the actor.
 func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (View, error) {
@@ -126,7 +129,9 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 		if v.Mails, err = tx.MailsByWhisper(ctx, id); err != nil {
 			return err
 		}
-		v.Events, err = tx.EventsByWhisper(ctx, id, maxEvents)
+		if v.Events, err = tx.EventsByWhisper(ctx, id, maxEvents+1); len(v.Events) > maxEvents {
+			v.Events, v.EventsCut = v.Events[:maxEvents], true
+		}
 		return err
 	})
 	return v, err

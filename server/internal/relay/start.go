@@ -129,7 +129,7 @@ func checkStart(r *StartRequest) (title string, err error) {
 	case len(r.Boxes) > model.MaxBoxes:
 		return "", model.RefuseField("boxes", fmt.Sprintf("A whisper can visit %d boxes at most.", model.MaxBoxes), "Choose fewer boxes.")
 	case r.Count < 1 || r.Count > model.MaxWhispers:
-		return "", model.RefuseField("count", fmt.Sprintf("One start can make 1 to %d whispers.", model.MaxWhispers), "Choose a smaller number.")
+		return "", model.RefuseField("count", fmt.Sprintf("One start makes at most %d whispers.", model.MaxWhispers), fmt.Sprintf("Choose 1 to %d.", model.MaxWhispers))
 	case len(r.Key) > 60:
 		return "", model.RefuseField("key", "The form is damaged.", "Load the page again.")
 	}

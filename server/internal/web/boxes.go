@@ -2,18 +2,26 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"illumi/server/internal/bus"
 	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
 )
 
 type boxRow struct {
 	model.Device
 	Presence presence
 	Chosen   bool
+}
+
+// SaysSimulated reports whether the box's own name for its board says that it
+// is none, as simulated boxes mostly do.
+func (b boxRow) SaysSimulated() bool {
+	return strings.Contains(strings.ToLower(b.BoardModel), "simulated")
 }
 
 // Active reports whether the box still counts.
@@ -31,9 +39,11 @@ type boxesView struct {
 	More      bool // there are more than the page shows
 	OpenCodes []codeRow
 	OldCodes  []codeRow
+	MoreCodes bool   // there are older ones than the page shows
 	NewCode   string // shown once
 	NewLabel  string
 	NewUntil  time.Time
+	Replaced  bool // an earlier code for the same name was revoked for it
 	PublicURL string
 	Name      string
 }
@@ -59,6 +69,9 @@ func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 	codes, err := w.Relay.Codes(ctx, actor(c))
 	if err != nil {
 		return v, err
+	}
+	if len(codes) > relay.MaxCodes {
+		codes, v.MoreCodes = codes[:relay.MaxCodes], true
 	}
 	for _, code := range codes {
 		s := code.State(w.Now())
@@ -104,7 +117,7 @@ func (w *Web) codeCreate(c echo.Context) error {
 		}
 		return w.showBoxes(c, http.StatusUnprocessableEntity, v, e)
 	}
-	v, err := w.boxes(c, boxesView{NewCode: code, NewLabel: row.Label, NewUntil: row.ExpiresAt})
+	v, err := w.boxes(c, boxesView{NewCode: code, NewLabel: row.Label, NewUntil: row.ExpiresAt, Replaced: row.Replaced > 0})
 	if err != nil {
 		return err
 	}

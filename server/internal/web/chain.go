@@ -58,6 +58,7 @@ type hopView struct {
 	State    state
 	Since    time.Time
 	Now      bool // its turn
+	Waits    bool // nothing happens until somebody at the box does something
 	Lit      bool // answered
 	News     string
 	Steps    []step
@@ -101,7 +102,7 @@ func (w *Web) compose(v relay.View) whisperView {
 		}
 		if !h.Hop.State.Over() && out.Waiting == nil && out.Steerable() {
 			out.Waiting, h.Now = h, true
-			h.News = hopNews(*h)
+			h.News, h.Waits = hopNews(*h), waits(h.Hop)
 		}
 	}
 	for _, r := range v.Replies {
@@ -156,10 +157,10 @@ func (w *Web) hopView(v relay.View, h model.Hop) hopView {
 func facts(f protocol.Facts) string {
 	var parts []string
 	if f.Plays > 0 {
-		parts = append(parts, "listened "+plural(f.Plays, "time", "times"))
+		parts = append(parts, "listened "+times(f.Plays))
 	}
 	if f.Takes > 0 {
-		parts = append(parts, "spoke "+plural(f.Takes, "time", "times"))
+		parts = append(parts, "spoke "+times(f.Takes))
 	}
 	switch f.Photo {
 	case "declined":

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"path"
 	"slices"
@@ -19,6 +20,7 @@ const boxChoice = 500
 type startView struct {
 	Project model.Project
 	Boxes   []boxRow
+	More    bool // there are more boxes than the page shows
 	Form    startForm
 }
 
@@ -43,11 +45,14 @@ func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) err
 	if err != nil {
 		return err
 	}
-	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice)
+	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice+1)
 	if err != nil {
 		return err
 	}
 	v := startView{Project: p, Form: f}
+	if len(devices) > boxChoice {
+		devices, v.More = devices[:boxChoice], true
+	}
 	for _, d := range devices {
 		if !d.RevokedAt.IsZero() {
 			continue
@@ -71,7 +76,7 @@ func (w *Web) startSubmit(c echo.Context) error {
 	}
 	count, err := strconv.Atoi(f.Count)
 	if err != nil || count < 1 {
-		e := model.RefuseField("count", "The number of whispers is not a number.", "Write a number from 1 to 50.")
+		e := model.RefuseField("count", "This is not a number of whispers to start.", fmt.Sprintf("Choose 1 to %d.", model.MaxWhispers))
 		return w.start(c, http.StatusUnprocessableEntity, f, e)
 	}
 	started, err := w.Relay.Start(c.Request().Context(), actor(c), relay.StartRequest{

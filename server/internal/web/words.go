@@ -67,6 +67,28 @@ func hopSince(h model.Hop) time.Time {
 	return time.Time{}
 }
 
+// waits reports whether a turn stands still until its box, or somebody at it, goes on.
+func waits(h model.Hop) bool {
+	switch h.State {
+	case model.HopPlanned, model.HopOffered, model.HopDelivered:
+		return true
+	case model.HopHeard:
+		return h.RecordingAt.IsZero() && h.SavedAt.IsZero()
+	}
+	return false
+}
+
+// times says how often, as people do.
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return plural(n, "time", "times")
+}
+
 // presence is how a box is, and when it was heard of last.
 type presence struct {
 	state
@@ -75,7 +97,7 @@ type presence struct {
 }
 
 var presences = map[model.Presence]state{
-	model.PresenceNever:   {"never seen", "never", "quiet"},
+	model.PresenceNever:   {"not online yet", "never", "quiet"},
 	model.PresenceOnline:  {"online", "online", "good"},
 	model.PresenceAway:    {"away", "away", "hold"},
 	model.PresenceDark:    {"dark", "dark", "bad"},
@@ -89,6 +111,9 @@ func (w *Web) presence(d model.Device) presence {
 
 // Alive reports whether the box would take a whisper now.
 func (p presence) Alive() bool { return p.Kind == model.PresenceOnline }
+
+// New reports whether the box has not been online yet.
+func (p presence) New() bool { return p.Kind == model.PresenceNever }
 
 // Lost reports whether somebody should look after the box.
 func (p presence) Lost() bool {

@@ -1,21 +1,33 @@
-// Times in words, in the reader's own time zone. The server writes them in UTC, for pages without scripts.
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
-const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
-const steps = [[60, 'second', 1], [3600, 'minute', 60], [86400, 'hour', 3600], [30 * 86400, 'day', 86400], [365 * 86400, 'month', 30 * 86400], [Infinity, 'year', 365 * 86400]];
+// Times in words, in the reader's own time zone and with its name. The server writes them in UTC, for
+// pages without scripts.
+const relative = new Intl.RelativeTimeFormat('en');
+const minute = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+const full = new Intl.DateTimeFormat('en-GB', minute);
+const exact = new Intl.DateTimeFormat('en-GB', { ...minute, second: '2-digit' });
+// How many of each unit make the next larger one.
+const units = [['minute', 60, 60], ['hour', 3600, 24], ['day', 86400, 30], ['month', 30 * 86400, 12], ['year', 365 * 86400, Infinity]];
+
+// inUnits is a number of seconds in the unit that people would choose, at least a minute.
+function inUnits(seconds, round) {
+  for (const [unit, length, most] of units) {
+    const n = Math.max(1, round(seconds / length));
+    if (n < most) return [n, unit];
+  }
+  return null; // not reached: the last unit has no end
+}
 
 function ago(at, now) {
   const seconds = (at - now) / 1000;
   if (Math.abs(seconds) < 45) return seconds > 0 ? 'in a moment' : 'just now';
-  const [, unit, length] = steps.find(([limit]) => Math.abs(seconds) < limit);
-  return relative.format(Math.round(seconds / length) || Math.sign(seconds), unit);
+  const [n, unit] = inUnits(Math.abs(seconds), Math.round);
+  return relative.format(Math.sign(seconds) * n, unit);
 }
 
 function span(at, now) {
   const seconds = (now - at) / 1000;
-  if (seconds < 60) return 'for less than a minute';
-  const [, unit, length] = steps.find(([limit]) => seconds < limit);
-  return `for ${new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' }).format(Math.floor(seconds / length))}`;
+  if (seconds < 45) return 'for a moment';
+  const [n, unit] = inUnits(seconds, Math.floor);
+  return `for ${new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' }).format(n)}`;
 }
 
 function text(time, at, now) {
