@@ -78,7 +78,12 @@ const tests = [
   }],
 
   ['signing out and in', async () => {
+    await go('/setup');
+    await sees('main', 'It has its administrator already');
     await page.click('text=Sign out');
+    await go('/setup');
+    await sees('main a[href="/sign-in"]', 'Sign in');
+    await browser.inspect(page, 'set-up');
     await go('/boxes');
     assert.match(page.url(), /sign-in\?next=%2Fboxes/);
     await browser.inspect(page, 'sign-in');
@@ -100,12 +105,23 @@ const tests = [
     assert.match(await text('#new-code .code'), /^[0-9A-Z]{5}-[0-9A-Z]{5}$/);
     assert.match(await text('#command'), /^illumi-agent enroll http:\/\/127\.0\.0\.1:\d+ [0-9A-Z]{5}-[0-9A-Z]{5}$/);
     await sees('#codes + ul li', 'open');
+    assert.equal(await page.locator('#replaced').count(), 0);
+    assert.match(await text('#new-code'), /until \d+ \w+ \d{4},? (at )?\d\d:\d\d (UTC|GMT|[A-Z]{3,4})/, 'the time has no zone');
+    const earlier = await text('#new-code .code');
+    await page.fill('#name', 'ConanDoyle'); // the same name, in any case of its letters
+    await page.click('text=Make a code');
+    await sees('#replaced', 'only this one works');
+    await assert.rejects(new Box(server.base, 'late').enrol(earlier), /code_revoked/);
+    assert.equal(await page.locator('#codes + ul li').count(), 1);
+    await page.fill('#name', 'conandoyle');
+    await page.click('text=Make a code');
+    await sees('#replaced', 'only this one works');
     await browser.inspect(page, 'boxes-code');
     await browser.enlarge(page, 'boxes-code');
     const first = new Box(server.base, 'conandoyle');
     await first.enrol(await text('#new-code .code'));
-    await sees('#boxlist .box', 'never seen'); // without reload
-    await sees('#old-codes', 'Used and past codes (1)');
+    await sees('#boxlist .box', 'not online yet'); // without reload
+    await sees('#old-codes', 'Used and past codes (3)');
     await first.online();
     await sees('#boxlist .box', 'online');
     assert.ok(await page.locator('#new-code').isVisible(), 'the code went away by itself');
@@ -190,6 +206,7 @@ const tests = [
     await page.evaluate(() => { window.sameDocument = true; });
     await sees('#news', '0 of 3 answered');
     await sees('#hop-1', 'on its way to the box');
+    await sees('#alive', 'The whisper has waited for a moment.');
     await browser.inspect(page, 'whisper-first');
     for (let turn = 1; turn <= 3; turn++) {
       const name = await text(`#hop-${turn} h3 bdi`);
@@ -217,6 +234,7 @@ const tests = [
     await browser.enlarge(page, 'whisper-complete');
     assert.equal(await page.locator('#order dd code.long').innerText().then((s) => s.length), 64);
     await sees('#history', 'The whisper was complete.');
+    await sees('#times-1', 'listened once, spoke twice');
   }],
 
   ['turn 2 can be heard, and wound', async () => {

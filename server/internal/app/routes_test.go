@@ -41,7 +41,7 @@ var rights = map[string][5]int{
 	"GET /assets/*":    {404, 404, 404, 404, 404},
 	"GET /favicon.ico": {302, 302, 302, 302, 302},
 	"GET /setup":       {200, 200, 200, 200, 200},
-	"POST /setup":      {422, 422, 422, 422, 422},
+	"POST /setup":      {409, 409, 409, 409, 409}, // there is an administrator
 	"GET /sign-in":     {200, 200, 303, 303, 303},
 	"POST /sign-in":    {422, 422, 422, 422, 422},
 
@@ -60,7 +60,8 @@ var rights = map[string][5]int{
 	"POST /whispers/:whisper/end":         {401, 401, 303, 303, 404},
 	"GET /boxes":                          {303, 303, 200, 200, 200},
 	"GET /boxes/live":                     {303, 303, 200, 200, 200},
-	"POST /boxes/codes":                   {401, 401, 422, 422, 422}, // the page with the refusal on it
+	"GET /boxes/codes":                    {303, 303, 303, 303, 303},
+	"POST /boxes/codes":                   {401, 401, 403, 422, 403},
 	"POST /boxes/codes/:code/revoke":      {401, 401, 403, 303, 403},
 	"POST /boxes/:box/revoke":             {401, 401, 403, 303, 403},
 	"POST /app/uploads":                   {401, 401, 412, 412, 412},

@@ -38,6 +38,19 @@ func (s *Service) MakeSetupAddress(ctx context.Context, base string) (address st
 	return strings.TrimRight(base, "/") + "/setup#" + groups(token), true, nil
 }
 
+// HasAdmin reports whether the server has an administrator already.
+func (s *Service) HasAdmin(ctx context.Context) (bool, error) {
+	admins := 0
+	err := s.store.View(ctx, func(tx *store.Tx) (err error) {
+		admins, err = tx.CountAdmins(ctx)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for an administrator: %w", err)
+	}
+	return admins > 0, nil
+}
+
 // groups writes a token so that it can be read aloud and typed.
 func groups(token string) string {
 	var b strings.Builder
@@ -58,7 +71,8 @@ func typed(token string) string {
 }
 
 // CreateFirstAdmin makes the first administrator with the token of the set-up
-// address, which works once. A mistake in another field does not use it up.
+// address, which works once. A mistake in another field does not use it up. Where
+// there is an administrator by now, made in another way, it works no more.
 func (s *Service) CreateFirstAdmin(ctx context.Context, token, email, name, password string) (model.User, error) {
 	u, err := s.newUser(email, name, password, model.RoleAdmin)
 	if err != nil {
@@ -66,11 +80,15 @@ func (s *Service) CreateFirstAdmin(ctx context.Context, token, email, name, pass
 	}
 	hash := protocol.HashSecret(typed(token))
 	err = s.store.Tx(ctx, func(tx *store.Tx) error {
+		admins, err := tx.CountAdmins(ctx)
+		if err != nil {
+			return err
+		}
 		ok, err := tx.UseSetupToken(ctx, hash)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok || admins > 0 {
 			return model.RefuseField("token", "This set-up address is not valid any more.",
 				"Use the newest one; the server prints it when it starts, until there is an administrator.")
 		}

@@ -20,12 +20,18 @@ type accountForm struct {
 }
 
 func (w *Web) setupShow(c echo.Context) error {
+	if done, err := w.Auth.HasAdmin(c.Request().Context()); err != nil || done {
+		return w.setupDone(c, http.StatusOK, err)
+	}
 	return w.show(c, http.StatusOK, "setup", page{Title: "Make the first administrator", Data: accountForm{}})
 }
 
 func (w *Web) setupSubmit(c echo.Context) error {
 	f := accountForm{Token: c.FormValue("token"), Email: c.FormValue("email"), Name: c.FormValue("name")}
 	ctx := c.Request().Context()
+	if done, err := w.Auth.HasAdmin(ctx); err != nil || done {
+		return w.setupDone(c, http.StatusConflict, err)
+	}
 	u, err := w.Auth.CreateFirstAdmin(ctx, f.Token, f.Email, f.Name, c.FormValue("password"))
 	if err == nil {
 		err = w.Auth.Begin(ctx, u)
@@ -38,6 +44,15 @@ func (w *Web) setupSubmit(c echo.Context) error {
 		return w.show(c, http.StatusUnprocessableEntity, "setup", page{Title: "Make the first administrator", Data: f, Error: e})
 	}
 	return c.Redirect(http.StatusSeeOther, "/")
+}
+
+// setupDone says that there is nothing to set up any more, unless err is why
+// that is not known.
+func (w *Web) setupDone(c echo.Context, status int, err error) error {
+	if err != nil {
+		return err
+	}
+	return w.show(c, status, "set-up", page{Title: "This server is set up"})
 }
 
 func (w *Web) signInShow(c echo.Context) error {

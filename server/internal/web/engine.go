@@ -26,6 +26,7 @@ var templates embed.FS
 // pages declares every view: its own file, and the parts it uses beside the layout.
 var pages = map[string][]string{
 	"setup":    {"setup.html"},
+	"set-up":   {"set-up.html"},
 	"sign-in":  {"sign-in.html"},
 	"projects": {"projects.html"},
 	"project":  {"project.html", "whispers.html"},
@@ -200,10 +201,15 @@ func (w *Web) RenderError(c echo.Context, status int, e *model.Error) error {
 
 // refusal separates what a form can show from what is an error.
 func refusal(err error) (*model.Error, error) {
-	if e, ok := model.AsError(err); ok && e.Code != protocol.CodeNotFound && e.Code != protocol.CodeSignIn {
-		return e, nil
+	e, ok := model.AsError(err)
+	if !ok {
+		return nil, err
 	}
-	return nil, err
+	switch e.Code {
+	case protocol.CodeNotFound, protocol.CodeSignIn, protocol.CodeForbidden:
+		return nil, err // no other words in the form would mend these
+	}
+	return e, nil
 }
 
 // nextPage remembers where somebody wanted to go, as a path of ours only.

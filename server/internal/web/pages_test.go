@@ -37,7 +37,8 @@ func TestSetup_onceAndInOut(t *testing.T) {
 	v.post("/sign-out", nil).has(t, http.StatusSeeOther)
 	v.get("/").has(t, http.StatusSeeOther)
 	again := r.visitor()
-	again.post("/setup", form).has(t, http.StatusUnprocessableEntity, `id="token-problem"`)
+	again.post("/setup", form).has(t, http.StatusConflict, "It has its administrator already.", `href="/sign-in"`)
+	again.get("/setup").has(t, http.StatusOK, "It has its administrator already.", `href="/sign-in"`)
 	if got := again.get("/boxes"); got.header.Get("Location") != "/sign-in?next=%2Fboxes" {
 		t.Errorf("sent to %q", got.header.Get("Location"))
 	}
@@ -84,7 +85,7 @@ func TestStart_keepsWhatWasTyped(t *testing.T) {
 	boxes := r.enrol(admin.actor, "ann", "ben")
 	p := r.project(v.actor, "Harbour", model.ForwardStraight)
 	at := "/projects/" + p.ID + "/start"
-	v.get(at).has(t, http.StatusOK, "ann", "never seen", `name="key" value="`)
+	v.get(at).has(t, http.StatusOK, "ann", "not online yet", `name="key" value="`)
 	audio := PathUploads + r.upload(v.actor.UserID, protocol.RoleAudio, "seed").Upload
 	foreign := PathUploads + r.upload(admin.actor.UserID, protocol.RoleAudio, "not mine").Upload
 	good := url.Values{
@@ -137,7 +138,7 @@ func TestWhisper_page(t *testing.T) {
 	v := r.signedIn("ada@example.org", model.RoleResearcher)
 	w := r.start(v.actor, r.project(v.actor, "Harbour", model.ForwardPause), "Gulls", r.enrol(admin.actor, "ann", "ben")...)
 	at := "/whispers/" + w.ID
-	v.get(at).has(t, http.StatusOK, "0 of 2 answered", "waits until the box is online", `id="pause"`, "has never been seen")
+	v.get(at).has(t, http.StatusOK, "0 of 2 answered", "waits until the box is online", `id="pause"`, "has not been online yet. The whisper waits")
 	r.answer(w, 1, "hello")
 	part := v.get(at, "HX-Request", "true")
 	part.has(t, http.StatusOK, "1 of 2 answered", "answered, goes on after the pause", `id="hop-1"`)
@@ -212,6 +213,9 @@ func TestBoxes_codesAndRoles(t *testing.T) {
 	admin.get("/boxes").has(t, http.StatusOK, "There is no box yet", "Make a code")
 	made := admin.post("/boxes/codes", url.Values{"name": {"ann"}})
 	made.has(t, http.StatusOK, "illumi-agent enroll https://illumi.example.org ", `id="new-code"`)
+	if strings.Contains(made.body, `id="replaced"`) {
+		t.Error("a first code is said to replace another")
+	}
 	again := admin.get("/boxes")
 	again.has(t, http.StatusOK, "Open codes", "ann")
 	if strings.Contains(again.body, `id="new-code"`) {
@@ -227,15 +231,18 @@ func TestBoxes_codesAndRoles(t *testing.T) {
 	admin.post("/boxes/codes", url.Values{"name": {"cy"}}).has(t, http.StatusOK, `id="new-code"`)
 	admin.post("/boxes/codes", url.Values{"name": {"CY"}}).has(t, http.StatusOK, `id="replaced"`)
 	page := v.get("/boxes")
-	page.has(t, http.StatusOK, "ben", "never seen")
+	page.has(t, http.StatusOK, "ben", "not online yet")
 	for _, no := range []string{"Make a code", "Revoke", "codes"} {
 		if strings.Contains(page.body, no) {
 			t.Errorf("a researcher is offered %q", no)
 		}
 	}
-	v.post("/boxes/codes", url.Values{"name": {"eve"}}).has(t, http.StatusUnprocessableEntity, "Only an administrator")
+	v.post("/boxes/codes", url.Values{"name": {"eve"}}).has(t, http.StatusForbidden, "Only an administrator")
+	if got := v.get("/boxes/codes"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/boxes" {
+		t.Errorf("the address of a new code: %d, %s", got.status, got.header.Get("Location"))
+	}
 	v.post("/boxes/"+ids[0]+"/revoke", nil).has(t, http.StatusForbidden)
-	if err := r.relay.SeenMany(t.Context(), map[string]model.Sighting{ids[0]: {At: r.clock()}}); err != nil {
+	if err := r.relay.SeenMany(t.Context(), map[string]model.Sighting{ids[0]: {At: r.clock(), Connected: true}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {

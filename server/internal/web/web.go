@@ -90,6 +90,8 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.GET("/whispers/:whisper/media/:name", w.whisperMedia)
 	in.GET("/boxes", w.boxesShow)
 	in.GET("/boxes/live", w.boxesLive)
+	// Loading the page of a new code anew, or its address, shows the boxes.
+	in.GET("/boxes/codes", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, "/boxes") })
 	in.POST("/boxes/codes", w.codeCreate)
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
