@@ -110,6 +110,14 @@ func (r recorder) ExpiredUploads(ctx context.Context, now time.Time, limit int) 
 	return list, err
 }
 
+func (r recorder) UploadsOf(ctx context.Context, owner string) (count int, bytes int64, err error) {
+	err = r.db.View(ctx, func(tx *store.Tx) error {
+		count, bytes, err = tx.UploadsOf(ctx, owner)
+		return err
+	})
+	return count, bytes, err
+}
+
 func (r recorder) DeleteUpload(ctx context.Context, id string) error {
 	return r.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUpload(ctx, id) })
 }

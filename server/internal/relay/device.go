@@ -139,6 +139,9 @@ func (s *Service) Reply(ctx context.Context, device, hopID string, r protocol.Re
 		if _, err := s.step(ctx, w, wh, route.Replied{Position: hop.Position, Epoch: r.Epoch, Reply: r.ID}, &reply); err != nil {
 			return err
 		}
+		if err := s.roomForLate(ctx, w, wh, hop, reply); err != nil {
+			return err
+		}
 		if err := w.AddReply(ctx, reply); err != nil {
 			return lookAgain(err)
 		}
@@ -149,6 +152,31 @@ func (s *Service) Reply(ctx context.Context, device, hopID string, r protocol.Re
 		return nil
 	})
 	return receipt, err
+}
+
+// maxLate bounds the answers that are kept beside the chain for one turn: a
+// citizen sends one or two, a box that lost its mind sends for ever.
+const maxLate = 50
+
+// roomForLate refuses a late reply where too many are kept already. The last
+// that is kept leaves a line in the history, which a refusal cannot.
+func (s *Service) roomForLate(ctx context.Context, w *work, wh model.Whisper, hop model.Hop, reply model.Reply) error {
+	if reply.State != protocol.ReplyLate {
+		return nil
+	}
+	n, err := w.CountReplies(ctx, hop.ID, protocol.ReplyLate)
+	switch {
+	case err != nil:
+		return err
+	case n >= maxLate:
+		return &model.Error{
+			Code: protocol.CodeConflict, State: string(hop.State),
+			Sentence: "Too many late answers of this turn are kept already.", Next: "Keep this one and tell the study team.",
+		}
+	case n == maxLate-1:
+		return s.note(ctx, w, wh, route.Note{Position: hop.Position, Kind: model.EventLateFull})
+	}
+	return nil
 }
 
 func replyMedia(ctx context.Context, w *work, device string, files []protocol.File) ([]model.Media, error) {

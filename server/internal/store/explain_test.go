@@ -103,7 +103,7 @@ var indexes = map[string]string{
 	"OffersAtBox": "hops_at_box", "HopsAtBox": "hops_at_box", "LastApproved": "hops_position", "FilesByWhisper": "files_position", "FilesOfPosition": "files_position",
 	"FilesAt": "files_position", "DeleteReplyFiles": "files_position", "FileUse": "files_sha256", "FileDigests": "files_sha256",
 	"UploadUse": "uploads_sha256", "UploadDigests": "uploads_sha256", "UploadSharedUse": "uploads_shared_sha256",
-	"UploadSharedDigests": "uploads_shared_sha256", "ExpiredUploads": "uploads_expires", "RepliesByWhisper": "replies_whisper",
+	"UploadSharedDigests": "uploads_shared_sha256", "ExpiredUploads": "uploads_expires", "UploadsOfOwner": "uploads_owner", "CountReplies": "replies_hop", "RepliesByWhisper": "replies_whisper",
 	"DueMail": "mails_due", "NextMail": "mails_due", "MailsByWhisper": "mails_whisper", "EventsByWhisper": "events_whisper",
 }
 
@@ -112,6 +112,10 @@ func constraints(t *testing.T) *strings.Replacer {
 	var pairs []string
 	for _, f := range must2(fs.Glob(migrations, "migrations/*"))(t) {
 		text := string(must2(fs.ReadFile(migrations, f))(t))
+		if m := regexp.MustCompile(`CREATE UNIQUE INDEX (\w+)`).FindStringSubmatch(text); m != nil {
+			pairs = append(pairs, "INDEX "+m[1]+" ", "INDEX key="+m[1]+" ")
+			continue
+		}
 		table := regexp.MustCompile(`EXISTS (\w+)`).FindStringSubmatch(text)[1]
 		for i, m := range regexp.MustCompile(`(PRIMARY) KEY|CONSTRAINT (\w+) +UNIQUE`).FindAllStringSubmatch(text, -1) {
 			pairs = append(pairs, fmt.Sprintf("sqlite_autoindex_%s_%d ", table, i+1), "key="+m[1]+m[2]+" ")
@@ -189,7 +193,7 @@ func fill(t *testing.T, s *Store) (*model.Whisper, model.Reply, model.Upload, mo
 			try(tx.CreateDevice(ctx, d))
 			code = model.EnrolCode{ID: id, Hash: id, ExpiresAt: noon.Add(time.Hour)}
 			try(tx.CreateCode(ctx, code))
-			upload = model.Upload{ID: id, Media: model.Media{SHA256: digest(fmt.Sprint(i)), SharedSHA256: digest(fmt.Sprint(i))}, ExpiresAt: noon.Add(time.Duration(i) * time.Hour)}
+			upload = model.Upload{ID: id, OwnerID: fmt.Sprint("owner ", i%20), Media: model.Media{SHA256: digest(fmt.Sprint(i)), SharedSHA256: digest(fmt.Sprint(i))}, ExpiresAt: noon.Add(time.Duration(i) * time.Hour)}
 			try(tx.PutUpload(ctx, upload))
 			_, _, err := tx.Throttle(ctx, id, noon.Add(time.Duration(i)*time.Hour), 1, time.Hour)
 			try(err)
@@ -345,6 +349,10 @@ func everything(ctx context.Context, tx *Tx, w *model.Whisper, reply model.Reply
 	try(tx.AddFile(ctx, model.File{WhisperID: w.ID, ReplyID: reply.ID}))
 	try(tx.DeleteReplyFiles(ctx, reply.ID))
 	_, err = tx.Upload(ctx, upload.ID)
+	try(err)
+	_, _, err = tx.UploadsOf(ctx, "owner 7")
+	try(err)
+	_, err = tx.CountReplies(ctx, w.Hops[0].ID, protocol.ReplyLate)
 	try(err)
 	_, err = tx.ExpiredUploads(ctx, noon, 10)
 	try(err)

@@ -59,6 +59,12 @@ func (tx *Tx) RepliesByWhisper(ctx context.Context, whisperID string) ([]model.R
 	return list(rows, replyOf)
 }
 
+// CountReplies counts a hop's replies of one state. Index replies_hop.
+func (tx *Tx) CountReplies(ctx context.Context, hopID string, state protocol.ReceiptState) (int, error) {
+	n, err := tx.q.CountReplies(ctx, sqlcgen.CountRepliesParams{HopID: hopID, State: string(state)})
+	return int(n), wrap(err, "count a hop's replies")
+}
+
 // SetReplyState changes what a reply counts as. Taken back (at that time) or
 // late, it makes its hop free for another accepted one; accepted while there is
 // another is ErrExists.

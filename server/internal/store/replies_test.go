@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -295,5 +296,25 @@ func TestEvents(t *testing.T) {
 		if got := view(t, s, func(tx *Tx) ([]model.Event, error) { return tx.EventsByWhisper(ctx, "w", 1) }); len(got) != 1 || got[0].Kind != "received" {
 			t.Errorf("the newest event: %+v", got)
 		}
+	})
+}
+
+func TestUploadsOf(t *testing.T) {
+	forEachDB(t, func(t *testing.T, open func() *Store) {
+		s, ctx := open(), t.Context()
+		must(t, s, func(tx *Tx) error {
+			for i, owner := range []string{"ann", "ben", "ann"} {
+				u := model.Upload{ID: fmt.Sprint(i), OwnerID: owner, Media: model.Media{Size: 1 << 40, SharedSize: int64(i)}}
+				if err := tx.PutUpload(ctx, u); err != nil {
+					return err
+				}
+			}
+			for owner, want := range map[string][2]int64{"ann": {2, 2<<40 + 2}, "ben": {1, 1<<40 + 1}, "nobody": {0, 0}} {
+				if n, bytes, err := tx.UploadsOf(ctx, owner); err != nil || [2]int64{int64(n), bytes} != want {
+					t.Errorf("%s: %d uploads of %d bytes, %v", owner, n, bytes, err)
+				}
+			}
+			return nil
+		})
 	})
 }

@@ -48,6 +48,13 @@ func (tx *Tx) DeleteUpload(ctx context.Context, id string) error {
 	return wrap(err, "forget an upload")
 }
 
+// UploadsOf counts an owner's finished uploads that nothing has claimed, and
+// their bytes with those of their shared copies. Index uploads_owner.
+func (tx *Tx) UploadsOf(ctx context.Context, owner string) (count int, bytes int64, err error) {
+	r, err := tx.q.UploadsOfOwner(ctx, owner)
+	return int(r.Uploads), r.Bytes, wrap(err, "count an owner's uploads")
+}
+
 // ExpiredUploads lists uploads that expired by now, oldest first. Index uploads_expires.
 func (tx *Tx) ExpiredUploads(ctx context.Context, now time.Time, limit int) ([]model.Upload, error) {
 	rows, err := tx.q.ExpiredUploads(ctx, sqlcgen.ExpiredUploadsParams{ExpiresAt: micros(now), Limit: page(limit)})

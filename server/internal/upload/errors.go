@@ -21,6 +21,7 @@ var (
 	errSilent     = model.Refuse(protocol.CodeMediaRefused, "This recording is silent.", "Listen to it and choose another.")
 	errFull       = model.Refuse(protocol.CodeStorageFull, "The server's disk is full, so the file could not be kept.", "Try again later; the server's keeper has to make room.")
 	errTooMany    = model.Refuse(protocol.CodeThrottled, "Too many uploads are unfinished.", "Finish or delete one of them, or try again in an hour.")
+	errUnclaimed  = model.Refuse(protocol.CodeThrottled, "Too many uploads are waiting to be used.", "Use them, or try again tomorrow: what is not used is forgotten after a day.")
 	errClosing    = model.Refuse(protocol.CodeUnavailable, "The server is about to restart.", "Try again in a moment; what has arrived is kept.")
 	errBusy       = model.Refuse(protocol.CodeUnavailable, "This upload is being worked on.", "Try again in a moment.")
 	errBroken     = model.Refuse(protocol.CodeUnavailable, "The connection broke before all bytes came.", "Ask how much arrived, then send the rest.")

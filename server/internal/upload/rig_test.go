@@ -98,6 +98,18 @@ func (b *book) ExpiredUploads(_ context.Context, now time.Time, limit int) ([]mo
 	return out[:min(limit, len(out))], nil
 }
 
+func (b *book) UploadsOf(_ context.Context, owner string) (count int, bytes int64, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, u := range b.rows {
+		if u.OwnerID == owner {
+			count++
+			bytes += u.Media.Size + u.Media.SharedSize
+		}
+	}
+	return count, bytes, nil
+}
+
 func (b *book) DeleteUpload(_ context.Context, id string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -240,3 +240,31 @@ func TestLimits_BytesPerOwner(t *testing.T) {
 	}
 	want(t, "too much", box.announce(protocol.RoleAudio, sum(nil), 1).status, http.StatusTooManyRequests)
 }
+
+// What is finished counts as well, or one owner could fill the disk in a day.
+func TestLimits_UnclaimedPerOwner(t *testing.T) {
+	r := newRig(t)
+	box := r.box("b")
+	kept := func(id string, size int64) model.Upload {
+		return model.Upload{ID: id, OwnerID: "b", Media: model.Media{Size: size, SharedSize: size}, ExpiresAt: r.now.Add(time.Hour)}
+	}
+	refused := func(what string) {
+		t.Helper()
+		out := box.announce(protocol.RoleAudio, sum([]byte(what)), 8)
+		want(t, what, out.status, http.StatusTooManyRequests)
+		want(t, what, out.problem.Detail, errUnclaimed.Sentence)
+	}
+	for i := range MaxUnclaimed - 2 {
+		r.book.rows[fmt.Sprint(i)] = kept(fmt.Sprint(i), 1)
+	}
+	at := r.finished("b", wav(1, 440)) // the 99th
+	first := box.create(protocol.RoleAudio, []byte("the hundredth"))
+	refused("one more")
+	want(t, "begun before", box.create(protocol.RoleAudio, []byte("the hundredth")), first)
+	r.box("other").create(protocol.RoleAudio, []byte("another's"))
+	delete(r.book.rows, idOf(at)) // a reply named it
+	box.create(protocol.RoleAudio, []byte("one more"))
+
+	r.book.rows = map[string]model.Upload{"big": kept("big", MaxUnclaimedBytes/2-10)}
+	refused("too much")
+}

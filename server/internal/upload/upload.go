@@ -38,6 +38,11 @@ const (
 	MaxUnfinished = 20
 	// MaxUnfinishedBytes bounds what one owner's unfinished uploads may grow to.
 	MaxUnfinishedBytes = 10 * protocol.MaxAudioBytes
+	// MaxUnclaimed bounds an owner's finished uploads that nothing has named yet,
+	// and MaxUnclaimedBytes what these and the unfinished ones take with their
+	// shared copies. What nobody claims is forgotten after KeepFinished.
+	MaxUnclaimed      = 100
+	MaxUnclaimedBytes = 2 * MaxUnfinishedBytes
 	// KeepDevice is how long a box's unfinished upload is kept after its last
 	// byte: a home can be without network for days.
 	KeepDevice = 7 * 24 * time.Hour
@@ -78,6 +83,9 @@ type Recorder interface {
 	Upload(ctx context.Context, id string) (model.Upload, bool, error)
 	// ExpiredUploads lists uploads whose ExpiresAt is before now, oldest first.
 	ExpiredUploads(ctx context.Context, now time.Time, limit int) ([]model.Upload, error)
+	// UploadsOf counts the recorded uploads of an owner and their bytes, shared
+	// copies included.
+	UploadsOf(ctx context.Context, owner string) (count int, bytes int64, err error)
 	// DeleteUpload forgets an upload; one that is gone already is fine.
 	DeleteUpload(ctx context.Context, id string) error
 }
@@ -193,7 +201,12 @@ func Open(o Options) (*Service, error) {
 		return nil, fmt.Errorf("upload: open the directory: %w", err)
 	}
 	if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("upload: another server uses %s: %w", dir, err), guard.Close())
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = fmt.Errorf("another server uses %s; stop that one first, or give this one a data directory of its own with --data", dir)
+		} else {
+			err = fmt.Errorf("upload: lock %s: %w", dir, err)
+		}
+		return nil, errors.Join(err, guard.Close())
 	}
 	s := &Service{
 		dir: dir, blobs: o.Blobs, rec: o.Recorder, inUse: o.InUse,
@@ -335,8 +348,12 @@ func (s *Service) entry(id string) (entry, bool) {
 // finds the upload that was begun, so that a lost answer leaves no orphan; it
 // needs a digest to know them by.
 func (s *Service) reserve(ctx context.Context, e entry) (id string, found bool, err error) {
+	unclaimed, kept, err := s.rec.UploadsOf(ctx, e.owner)
+	if err != nil {
+		return "", false, fmt.Errorf("upload: count what is kept for the owner: %w", err)
+	}
 	for {
-		id, oldest, err := s.tryReserve(e)
+		id, oldest, err := s.tryReserve(e, unclaimed, kept)
 		if err != nil || id != "" && oldest == "" {
 			return id, false, err
 		}
@@ -354,8 +371,9 @@ func (s *Service) reserve(ctx context.Context, e entry) (id string, found bool, 
 }
 
 // tryReserve returns a new id; or an id twice, of the same upload begun
-// before; or only the owner's oldest upload, which has to go first.
-func (s *Service) tryReserve(e entry) (id, oldest string, err error) {
+// before; or only the owner's oldest upload, which has to go first. Unclaimed
+// and kept are the owner's recorded uploads and their bytes.
+func (s *Service) tryReserve(e entry, unclaimed int, kept int64) (id, oldest string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var count int
@@ -377,6 +395,9 @@ func (s *Service) tryReserve(e entry) (id, oldest string, err error) {
 		if oldest == "" || st.ModTime().Before(oldestTime) {
 			oldest, oldestTime = id, st.ModTime()
 		}
+	}
+	if unclaimed+count >= MaxUnclaimed || kept+bytes > MaxUnclaimedBytes {
+		return "", "", errUnclaimed
 	}
 	if count >= MaxUnfinished || bytes > MaxUnfinishedBytes {
 		if oldest == "" {

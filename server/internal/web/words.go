@@ -153,6 +153,7 @@ var eventWords = map[string]string{
 	"approved":                     "The pause was over, and the answer of %s went on.",
 	"taken back":                   "%s took the answer back.",
 	"late":                         "An answer of %s came after its turn.",
+	model.EventLateFull:            "So many late answers of %s are kept that more of this turn are refused. Look after the box.",
 	"paused":                       "The whisper was paused.",
 	"resumed":                      "The whisper went on.",
 	"ended":                        "The whisper was ended.",

@@ -45,6 +45,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- name: Upload :one
 SELECT * FROM uploads WHERE id = ?;
 
+-- name: UploadsOfOwner :one
+SELECT COUNT(*) AS uploads, CAST(COALESCE(SUM(size + shared_size), 0) AS SIGNED) AS bytes FROM uploads WHERE owner_id = ?;
+
 -- name: DeleteUpload :execrows
 DELETE FROM uploads WHERE id = ?;
 

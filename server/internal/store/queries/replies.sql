@@ -11,3 +11,6 @@ SELECT * FROM replies WHERE whisper_id = ? ORDER BY id;
 
 -- name: SetReplyState :execrows
 UPDATE replies SET state = ?, accepted_hop = ?, taken_back_at = ? WHERE id = ?;
+
+-- name: CountReplies :one
+SELECT COUNT(*) FROM replies WHERE hop_id = ? AND state = ?;

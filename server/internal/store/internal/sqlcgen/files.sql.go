@@ -494,3 +494,19 @@ func (q *Queries) UploadUse(ctx context.Context, sha256 string) (int64, error) {
 	err := row.Scan(&count)
 	return count, err
 }
+
+const uploadsOfOwner = `-- name: UploadsOfOwner :one
+SELECT COUNT(*) AS uploads, CAST(COALESCE(SUM(size + shared_size), 0) AS SIGNED) AS bytes FROM uploads WHERE owner_id = ?
+`
+
+type UploadsOfOwnerRow struct {
+	Uploads int64
+	Bytes   int64
+}
+
+func (q *Queries) UploadsOfOwner(ctx context.Context, ownerID string) (UploadsOfOwnerRow, error) {
+	row := q.db.QueryRowContext(ctx, uploadsOfOwner, ownerID)
+	var i UploadsOfOwnerRow
+	err := row.Scan(&i.Uploads, &i.Bytes)
+	return i, err
+}

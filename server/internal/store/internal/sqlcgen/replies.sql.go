@@ -10,6 +10,22 @@ import (
 	"database/sql"
 )
 
+const countReplies = `-- name: CountReplies :one
+SELECT COUNT(*) FROM replies WHERE hop_id = ? AND state = ?
+`
+
+type CountRepliesParams struct {
+	HopID string
+	State string
+}
+
+func (q *Queries) CountReplies(ctx context.Context, arg CountRepliesParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countReplies, arg.HopID, arg.State)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const insertReply = `-- name: InsertReply :exec
 INSERT INTO replies (id, hop_id, whisper_id, device_id, epoch, take, state, accepted_hop, facts, sent_files,
   received_at, recall_till, taken_back_at)
