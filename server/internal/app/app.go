@@ -11,12 +11,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -101,6 +99,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if a.public, err = publicURL(cfg); err != nil {
 		return nil, err
 	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory cannot be made; choose another with --data: %w", err)
 	}
@@ -113,7 +114,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		dsn = "sqlite:" + filepath.Join(cfg.Data, "illumi.db")
 	}
 	if a.store, err = store.Open(ctx, store.Options{DSN: dsn, Logger: log}); err != nil {
-		return nil, fmt.Errorf("the database cannot be used: %w", err)
+		return nil, databaseError(err)
 	}
 	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "media")); err != nil {
 		return nil, errors.Join(err, a.store.Close())
@@ -312,46 +313,6 @@ func (a *App) SetupAddress(ctx context.Context) (string, error) {
 
 // PublicURL is how the server is reached.
 func (a *App) PublicURL() string { return a.public.String() }
-
-// publicURL is the configured address, or one that works on this machine.
-func publicURL(cfg Config) (*url.URL, error) {
-	raw := cfg.PublicURL
-	if raw == "" {
-		host, port, err := net.SplitHostPort(cfg.Listen)
-		if err != nil {
-			return nil, fmt.Errorf("the address to listen on, %q, is not like 127.0.0.1:8080", cfg.Listen)
-		}
-		if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-			host = "localhost"
-		}
-		u := &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
-		if cfg.TLSCert != "" {
-			u.Scheme = "https"
-		}
-		return u, nil
-	}
-	u, err := url.Parse(strings.TrimSuffix(raw, "/"))
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" ||
-		u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, fmt.Errorf("the public URL %q is not an address like https://illumi.example.org", raw)
-	}
-	return u, nil
-}
-
-func ipExtractor(trusted []string) (echo.IPExtractor, error) {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect(), nil
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, t := range trusted {
-		_, network, err := net.ParseCIDR(strings.TrimSpace(t))
-		if err != nil {
-			return nil, fmt.Errorf("the trusted proxy %q is not a network like 10.0.0.0/8: %w", t, err)
-		}
-		options = append(options, echo.TrustIPRange(network))
-	}
-	return echo.ExtractIPFromXFFHeader(options...), nil
-}
 
 func retryAfter(d time.Duration) string {
 	return strconv.Itoa(int(d/time.Second) + 1)

@@ -117,6 +117,16 @@ func TestEnroll_Throttle(t *testing.T) {
 			t.Errorf("says %q", a.problem.Next)
 		}
 	})
+	t.Run("a workshop", func(t *testing.T) {
+		r := newRig(t)
+		for i := range 30 {
+			r.enrol(fmt.Sprint("box ", i))
+		}
+		for range 20 {
+			try(r, "203.0.113.1").refused(t, 404, protocol.CodeCodeUnknown)
+		}
+		try(r, "203.0.113.1").refused(t, 429, protocol.CodeThrottled)
+	})
 	t.Run("proxy trusted", func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.0/8"} })
 		for range 20 {

@@ -12,6 +12,7 @@ import (
 
 	"illumi/protocol"
 	"illumi/server/internal/model"
+	"illumi/server/internal/store"
 )
 
 // status maps each code to its HTTP status; a test walks over all codes, and
@@ -70,10 +71,12 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 func renderer(pages Pages, log *slog.Logger) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		r := c.Request()
-		refusal, code := refusalOf(err)
+		program := wantsProblem(r)
+		refusal, code := refusalOf(err, program)
+		_, unread := errors.AsType[*unreadError](err)
 		facts := []any{"method", r.Method, "route", c.Path()}
 		switch {
-		case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		case unread, errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 			log.Debug("the client went away", facts...)
 			return
 		case refusal.Code == protocol.CodeInternal:
@@ -81,6 +84,8 @@ func renderer(pages Pages, log *slog.Logger) echo.HTTPErrorHandler {
 				facts = append(facts, "stack", p.stack)
 			}
 			log.Error("request failed", append(facts, "error", err)...)
+		case refusal.Code == protocol.CodeStorageFull:
+			log.Error("the disk is full", append(facts, "error", err)...)
 		default:
 			log.Debug("request refused", append(facts, "code", string(refusal.Code))...)
 		}
@@ -91,18 +96,19 @@ func renderer(pages Pages, log *slog.Logger) echo.HTTPErrorHandler {
 			c.Response().Header().Set("Retry-After", retryAfter(refusal.RetryAfter))
 		}
 		var rerr error
-		if pages == nil || wantsProblem(r) {
+		if pages == nil || program {
 			rerr = problem(c, code, refusal)
 		} else {
 			rerr = pages.RenderError(c, code, refusal)
 		}
-		if rerr != nil {
+		if _, unread := errors.AsType[*unreadError](rerr); rerr != nil && !unread {
 			log.Error("an error could not be rendered", append(facts, "error", rerr)...)
 		}
 	}
 }
 
-func refusalOf(err error) (*model.Error, int) {
+// refusalOf is what err tells: a person at a page, or a program.
+func refusalOf(err error, program bool) (*model.Error, int) {
 	if refusal, ok := model.AsError(err); ok {
 		if own, ok := errors.AsType[statusError](err); ok {
 			return refusal, own.status
@@ -120,9 +126,19 @@ func refusalOf(err error) (*model.Error, int) {
 		case http.StatusNotFound:
 			return model.Refuse(protocol.CodeNotFound, "This address does not exist.", "Go back and choose again."), he.Code
 		case http.StatusMethodNotAllowed:
-			return model.Refuse(protocol.CodeInvalid, "This cannot be done at this address.", "Use one of the methods of the header Allow."), he.Code
+			next := "Go back, and use the links and buttons of the page."
+			if program {
+				next = "Use one of the methods of the header Allow."
+			}
+			return model.Refuse(protocol.CodeInvalid, "This cannot be done at this address.", next), he.Code
 		}
 		return model.Refuse(protocol.CodeInvalid, "The request could not be read.", "Try again."), he.Code
+	}
+	if errors.Is(err, store.ErrFull) {
+		return &model.Error{
+			Code: protocol.CodeStorageFull, Sentence: "The server's disk is full. Nothing was changed.",
+			Next: "Try again later; the server's keeper has to make room.", Wrapped: err,
+		}, status[protocol.CodeStorageFull]
 	}
 	return &model.Error{
 		Code: protocol.CodeInternal, Sentence: "Something went wrong here. Nothing was changed.",

@@ -127,8 +127,21 @@ func (p *patient) Write(part []byte) (int, error) {
 	if err := p.control.SetWriteDeadline(time.Now().Add(partWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, fmt.Errorf("app: bound an answer: %w", err)
 	}
-	return p.ResponseWriter.Write(part)
+	n, err := p.ResponseWriter.Write(part)
+	switch {
+	case err == nil:
+	case errors.Is(err, http.ErrBodyNotAllowed), errors.Is(err, http.ErrContentLength), errors.Is(err, http.ErrHijacked):
+		return n, err // the handler's own mistake
+	default:
+		return n, &unreadError{err}
+	}
+	return n, nil
 }
+
+// unreadError says that an answer had nobody left to read it: that is no failure here.
+type unreadError struct{ error }
+
+func (e *unreadError) Unwrap() error { return e.error }
 
 func isUpload(r *http.Request) bool {
 	for _, base := range []string{protocol.PathUploads, web.PathUploads} {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,6 +91,44 @@ func TestRenderer_LateErrorIsLogged(t *testing.T) {
 	})
 	if w.Code != 200 || w.Body.String() != "half" || len(book.with("the disk broke")) != 1 {
 		t.Errorf("%d %q, logged %q", w.Code, w.Body, book.lines)
+	}
+}
+
+// deaf is a connection whose reader has left.
+type deaf struct{ http.ResponseWriter }
+
+func (deaf) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestRenderer_NobodyReadsIsNoTrouble(t *testing.T) {
+	leave := func(c echo.Context) {
+		c.Response().Writer.(*patient).ResponseWriter = deaf{c.Response().Writer.(*patient).ResponseWriter} //nolint:forcetypeassert // bounds made it
+	}
+	for name, h := range map[string]echo.HandlerFunc{
+		"an answer":  func(c echo.Context) error { leave(c); return c.JSON(200, "x") },
+		"a refusal":  func(c echo.Context) error { leave(c); return model.NotFound("box") },
+		"other text": func(c echo.Context) error { leave(c); return c.String(200, "x") },
+	} {
+		_, book := serveOnce(t, "/api/v1/x", h)
+		if n := len(book.with(`"level":"ERROR"`)); n != 0 || len(book.lines) != 1 {
+			t.Errorf("%s: logged %q", name, book.lines)
+		}
+	}
+	_, book := serveOnce(t, "/api/v1/x", func(c echo.Context) error {
+		return c.Blob(204, "text/plain", []byte("too much"))
+	})
+	if len(book.with(`"level":"ERROR"`)) != 1 {
+		t.Errorf("a handler's own mistake was taken for a reader who left: %q", book.lines)
+	}
+}
+
+func TestRenderer_WrongMethodInWords(t *testing.T) {
+	for program, want := range map[bool]string{
+		false: "Go back, and use the links and buttons of the page.",
+		true:  "Use one of the methods of the header Allow.",
+	} {
+		if refusal, code := refusalOf(echo.ErrMethodNotAllowed, program); code != 405 || refusal.Next != want {
+			t.Errorf("%d %s, want %s", code, refusal.Next, want)
+		}
 	}
 }
 
@@ -203,11 +242,11 @@ func TestNew_RefusesInWords(t *testing.T) {
 		"not our address":   {func(c *Config) { c.Listen = "192.0.2.1:80" }, "192.0.2.1:80 cannot be listened on"},
 		"bad certificate":   {func(c *Config) { c.TLSCert, c.TLSKey = file, file }, "cannot be used: tls: failed to find any PEM data"},
 		"no certificate":    {func(c *Config) { c.TLSCert, c.TLSKey = "nowhere", "nowhere" }, "the certificate nowhere and its key nowhere cannot be used"},
-		"MySQL is away":     {func(c *Config) { c.DB = "mysql://u:hunter2@127.0.0.1:1/x" }, "the database cannot be used: store: reach the database at 127.0.0.1:1/x"},
-		"no such database":  {func(c *Config) { c.DB = "postgres://x" }, "a database's address is sqlite:PATH, mysql://"},
-		"bad mail":          {func(c *Config) { c.Mail = "carrier pigeon" }, "open mail"},
-		"bad proxy":         {func(c *Config) { c.TrustedProxies = []string{"10.0.0.1"} }, `the trusted proxy "10.0.0.1" is not a network like 10.0.0.0/8`},
-		"ftp":               {func(c *Config) { c.PublicURL = "ftp://example.org" }, `the public URL "ftp://example.org" is not an address like https://illumi.example.org`},
+		"MySQL is away":     {func(c *Config) { c.DB = "mysql://u:hunter2@127.0.0.1:1/x" }, "the database cannot be reached; is it running, and is every part of --db right? The cause: store: reach 127.0.0.1:1/x: "},
+		"no such database":  {func(c *Config) { c.DB = "postgres://x" }, "--db cannot be used: a database's address is sqlite:PATH, mysql://"},
+		"bad mail":          {func(c *Config) { c.Mail = "carrier pigeon" }, "--mail is neither log nor like smtp://"},
+		"bad proxy":         {func(c *Config) { c.TrustedProxies = []string{"10.0.0.1"} }, `the trusted proxy "10.0.0.1" in --trusted-proxies is not a network like 10.0.0.0/8`},
+		"ftp":               {func(c *Config) { c.PublicURL = "ftp://example.org" }, `the public URL, --public-url "ftp://example.org", is not an address like https://illumi.example.org`},
 		"path":              {func(c *Config) { c.PublicURL = "https://example.org/illumi" }, "is not an address like"},
 		"credentials":       {func(c *Config) { c.PublicURL = "https://a:b@example.org" }, "is not an address like"},
 		"query":             {func(c *Config) { c.PublicURL = "https://example.org?x" }, "is not an address like"},

@@ -229,7 +229,7 @@ func TestServe_TellsWhatIsWrong(t *testing.T) {
 	}()
 	dir := served(t)
 	run(t, "", nil, "serve", "--data", dir, "--listen", taken.Addr().String()).is(t, 1, "", taken.Addr().String()+" is in use; is another server running there? Choose another address with --listen")
-	run(t, "", nil, "serve", "--data", dir, "--db", "mysql://u:hunter2@127.0.0.1:1/x").is(t, 1, "", "the database cannot be used: store: reach the database at 127.0.0.1:1/x")
+	run(t, "", nil, "serve", "--data", dir, "--db", "mysql://u:hunter2@127.0.0.1:1/x").is(t, 1, "", "the database cannot be reached; is it running, and is every part of --db right? The cause: store: reach 127.0.0.1:1/x: ")
 	// A database that a newer program made.
 	newer := served(t)
 	db, err := sql.Open("sqlite", filepath.Join(newer, "illumi.db"))

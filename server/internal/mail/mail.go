@@ -57,7 +57,16 @@ func Open(setting string, o Options) (Sender, error) {
 	if scheme, _, _ := strings.Cut(setting, "://"); scheme == "smtp" || scheme == "smtps" {
 		return OpenSMTP(setting, o)
 	}
-	return nil, errors.New("open mail: the setting is neither log nor smtp://… nor smtps://…")
+	return nil, errors.New("--mail is neither log nor like smtp://mail.example.org or smtps://mail.example.org")
+}
+
+// Check reports what Open would find wrong with a setting, and makes nothing.
+func Check(setting string) error {
+	if setting == "log" {
+		return nil
+	}
+	_, err := Open(setting, Options{})
+	return err
 }
 
 // MessageID is the identity of a mail with this id from the server at

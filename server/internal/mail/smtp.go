@@ -48,10 +48,10 @@ func OpenSMTP(setting string, o Options) (*SMTPSender, error) {
 	u, err := url.Parse(setting)
 	if err != nil {
 		// url's own error repeats the whole address with its password.
-		return nil, errors.New("open mail: the address is malformed; write smtp://user:password@host:port and escape special characters as %XX")
+		return nil, errors.New("--mail: the address is malformed; write smtp://user:password@host:port and escape special characters as %XX")
 	}
 	if u.Hostname() == "" || (u.Path != "" && u.Path != "/") {
-		return nil, errors.New("open mail: the address needs a host and no path, like smtp://mail.example.org:587")
+		return nil, errors.New("--mail: the address needs a host and no path, like smtp://mail.example.org:587")
 	}
 	helo := senderHost(o.PublicURL)
 	s := &SMTPSender{
@@ -66,7 +66,7 @@ func OpenSMTP(setting string, o Options) (*SMTPSender, error) {
 	switch {
 	case s.port != "":
 		if n, err := strconv.Atoi(s.port); err != nil || n < 1 || n > 65535 {
-			return nil, errors.New("open mail: the port is not between 1 and 65535")
+			return nil, errors.New("--mail: the port is not between 1 and 65535")
 		}
 	case s.implicit:
 		s.port = "465"
@@ -76,7 +76,7 @@ func OpenSMTP(setting string, o Options) (*SMTPSender, error) {
 	q := u.Query()
 	for key := range q {
 		if key != "tls" && key != "from" {
-			return nil, fmt.Errorf("open mail: unknown option %q; there are tls and from", key)
+			return nil, fmt.Errorf("--mail: unknown option %q; there are tls and from", key)
 		}
 	}
 	if err := s.setTLS(q.Get("tls")); err != nil {
@@ -89,7 +89,7 @@ func OpenSMTP(setting string, o Options) (*SMTPSender, error) {
 		s.from = s.user
 	}
 	if _, err := mail.ParseAddress(s.from); err != nil || strings.ContainsAny(s.from, "\r\n\x00") {
-		return nil, errors.New("open mail: the sender's address (option from) is not an e-mail address")
+		return nil, errors.New("--mail: the sender's address (option from) is not an e-mail address")
 	}
 	return s, nil
 }
@@ -109,13 +109,13 @@ func (s *SMTPSender) setTLS(mode string) error {
 	case "none":
 		s.policy = gomail.NoTLS
 		if s.pass != "" && !loopback(s.host) {
-			return errors.New("open mail: a password without TLS is only sent to this same machine; use tls=required")
+			return errors.New("--mail: a password without TLS is only sent to this same machine; use tls=required")
 		}
 	default:
-		return errors.New("open mail: the option tls is required, opportunistic or none")
+		return errors.New("--mail: the option tls is required, opportunistic or none")
 	}
 	if s.implicit && mode != "required" {
-		return errors.New("open mail: smtps always uses TLS; leave the option tls out")
+		return errors.New("--mail: smtps always uses TLS; leave the option tls out")
 	}
 	return nil
 }

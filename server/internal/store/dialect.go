@@ -49,7 +49,7 @@ func openMySQL(address string) (dialect, error) {
 		}
 	}
 	if err != nil || cfg.DBName == "" {
-		return dialect{}, errAddress // not the parser's words: they may hold the password
+		return dialect{}, ErrAddress // not the parser's words: they may hold the password
 	}
 	// Found rows: an update that changes nothing counts, as in SQLite. Strict: an overlong text is refused, never cut.
 	err = cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
@@ -64,7 +64,7 @@ func openMySQL(address string) (dialect, error) {
 	locker, err3 := lock.NewMySQLTableLocker(lock.WithTableLeaseDuration(10*time.Second),
 		lock.WithTableHeartbeatInterval(2*time.Second), lock.WithTableLockTimeout(250*time.Millisecond, 1200))
 	if err := cmp.Or(err, err2, err3); err != nil {
-		return dialect{}, errAddress
+		return dialect{}, ErrAddress
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(16)

@@ -19,7 +19,22 @@ var (
 	ErrNewer = errors.New("the database was made by a newer illumi-server; start that one, or restore a backup")
 )
 
-var errAddress = errors.New("a database's address is sqlite:PATH, mysql://user:password@host:port/name (special characters written as %XX) or mysql://user:password@unix(/path/to/socket)/name")
+// ErrAddress says that the database's address is none.
+var ErrAddress = errors.New("a database's address is sqlite:PATH, mysql://user:password@host:port/name (special characters written as %XX) or mysql://user:password@unix(/path/to/socket)/name")
+
+// ErrUnreachable says that the database does not answer or lets nobody in; the
+// error that is it has the reason.
+var ErrUnreachable = errors.New("the database cannot be reached")
+
+// unreachableError is ErrUnreachable with what was tried.
+type unreachableError struct {
+	where string
+	cause error
+}
+
+func (e *unreachableError) Error() string        { return "reach " + e.where + ": " + e.cause.Error() }
+func (e *unreachableError) Is(target error) bool { return target == ErrUnreachable }
+func (e *unreachableError) Unwrap() error        { return e.cause }
 
 // Unique keys that callers tell apart.
 const (
@@ -57,6 +72,9 @@ func wrap(err error, what string) error {
 	}
 	if key := brokenKey(err); key != "" {
 		return fmt.Errorf("store: %s: %w", what, &existsError{key})
+	}
+	if full(err) {
+		return fmt.Errorf("store: %s: %w: %w", what, ErrFull, err)
 	}
 	return fmt.Errorf("store: %s: %w", what, err)
 }

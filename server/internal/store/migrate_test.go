@@ -131,7 +131,7 @@ func TestAddresses(t *testing.T) {
 		{"mysql://", ""}, {"", ""}, {"sqlite:", ""}, {"sqlite::memory:", ""}, {"postgres://ann:secret@host/db", ""},
 	} {
 		t.Run(tt.dsn, func(t *testing.T) {
-			d, err := dialect{}, errAddress
+			d, err := dialect{}, ErrAddress
 			if rest, ok := strings.CutPrefix(tt.dsn, "mysql://"); ok {
 				d, err = openMySQL(rest)
 			}

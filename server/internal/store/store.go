@@ -53,7 +53,7 @@ func open(ctx context.Context, o Options, schema fs.FS) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	err := errAddress
+	err := ErrAddress
 	switch {
 	case kind == "sqlite" && rest != "" && !strings.HasPrefix(rest, ":"):
 		s.d, err = openSQLite(rest)
@@ -101,7 +101,7 @@ func (s *Store) Close() error {
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.d.read.PingContext(ctx); err != nil {
-		return fmt.Errorf("store: reach the database at %s: %w", s.d.where, err)
+		return fmt.Errorf("store: %w", &unreachableError{s.d.where, err})
 	}
 	return nil
 }
