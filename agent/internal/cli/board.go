@@ -44,11 +44,14 @@ func clean(s string) string {
 	return s[:min(len(s), maxText)]
 }
 
+// boardFile holds the serial of a simulated box; a real one has none.
+func boardFile(state string) string { return filepath.Join(state, "board") }
+
 // simulatedBoard is a box without a board. Its serial is made once and kept
 // beside its whispers, so that the box stays itself under whatever name.
 func (p *program) simulatedBoard(state, name string) (board, error) {
 	const model = "simulated"
-	file := filepath.Join(state, "board")
+	file := boardFile(state)
 	data, err := os.ReadFile(file)
 	if err == nil && clean(string(data)) != "" {
 		return board{model, clean(strings.TrimSpace(string(data)))}, nil

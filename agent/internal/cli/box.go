@@ -27,6 +27,7 @@ type parts struct {
 	pack       media.Pack
 	pace       media.Pace
 	clockKnown func() bool
+	quiet      *daemon.Hours        // instead of the server's; may be nil
 	started    func(*daemon.Daemon) // before it runs; may be nil
 }
 
@@ -54,7 +55,7 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 	}
 	d, err := daemon.New(daemon.Options{
 		Spool: sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,
-		Pace: b.pace, Buttons: b.caps.Buttons, ServerID: c.ServerID, BootID: boot, ClockKnown: b.clockKnown,
+		Pace: b.pace, Buttons: b.caps.Buttons, ServerID: c.ServerID, BootID: boot, ClockKnown: b.clockKnown, Quiet: b.quiet,
 		StatusFile: statusFile(c.StateDir), Logger: log,
 	})
 	if err != nil {

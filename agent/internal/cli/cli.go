@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"illumi/agent/internal/config"
+	"illumi/agent/internal/media"
 	"illumi/agent/internal/spool"
 	"illumi/protocol"
 )
@@ -100,11 +102,24 @@ func explain(err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
+	if f, ok := errors.AsType[*media.Fault](err); ok {
+		return &failure{code: exitFailed, text: f.Text, next: f.Next, err: err}
+	}
 	switch {
 	case errors.Is(err, config.ErrNotEnrolled):
 		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.", next: "Run: illumi-agent enroll https://SERVER CODE", err: err}
 	case errors.Is(err, config.ErrAddress):
 		return &failure{code: exitUsage, text: sentence(err.Error()), err: err}
+	case errors.Is(err, fs.ErrPermission):
+		what := "a file that is needed"
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			what = filepath.Dir(pe.Path)
+			if fi, serr := os.Stat(pe.Path); serr == nil && !fi.IsDir() {
+				what = pe.Path
+			}
+		}
+		return &failure{code: exitFailed, text: "This user may not use " + what + ".",
+			next: "Put sudo in front of the command, or name a folder of your own with --state DIR.", err: err}
 	case errors.Is(err, spool.ErrInUse):
 		return &failure{code: exitFailed, text: "Another illumi-agent is running with this state directory.",
 			next: "Stop it, or name another directory with --state.", err: err}

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,6 +47,7 @@ func TestScripts(t *testing.T) {
 			}))
 			e.Defer(hotel.Close)
 			e.Setenv("SERVER", s.URL)
+			e.Setenv("LISTENING", s.Listener.Addr().String())
 			e.Setenv("TLSSERVER", tls.URL)
 			e.Setenv("NOTTLS", strings.Replace(s.URL, "http://", "https://", 1))
 			e.Setenv("HOTEL", hotel.URL)
@@ -155,6 +158,24 @@ func refuse(w http.ResponseWriter, status int, code protocol.Code, detail string
 	w.Header().Set("Content-Type", protocol.ProblemType)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(protocol.Problem{Title: "Refused", Status: status, Detail: detail, Code: code}) // as above
+}
+
+// Who may not write somewhere is told where, and what to do.
+func TestExplain_Permission(t *testing.T) {
+	for path, named := range map[string]string{"/var/lib/illumi-agent/enrolling": "/var/lib/illumi-agent", os.Args[0]: os.Args[0]} {
+		f := explain(fmt.Errorf("config: %w", &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}))
+		if want := "This user may not use " + named + ". Put sudo in front of the command, or name a folder of your own with --state DIR."; f.Error() != want || f.code != exitFailed {
+			t.Errorf("%s: %d %s", path, f.code, f)
+		}
+	}
+}
+
+func TestQuoted(t *testing.T) {
+	for name, want := range map[string]string{"./box": "./box", "my box": "'my box'", "it's": `'it'\''s'`, "": "''", "$HOME": "'$HOME'"} {
+		if got := quoted(name); got != want {
+			t.Errorf("%q is %s", name, got)
+		}
+	}
 }
 
 func TestRealBoard(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,8 +27,9 @@ func (p *program) enrollCommand() *cobra.Command {
 		Use:   "enroll URL CODE",
 		Short: "Make this machine a box of a server",
 		Long: `enroll makes this machine a box of a server. The code comes from the server's
-pages; it works once, for 24 hours. Nothing is written before every step has been
-proven, and where an answer got lost the same command may simply be given again.
+pages; it works once, for 24 hours. The configuration is written only when every step
+has been proven. Until then the box's new key waits in the file enrolling of the state
+directory, so that the same command may be given again where an answer got lost.
 
 ` + exitCodes,
 		Example: `  illumi-agent enroll https://whispers.example.org ABCDE-23456
@@ -52,7 +54,7 @@ proven, and where an answer got lost the same command may simply be given again.
 			if err := p.enroll(cmd.Context(), e); err != nil {
 				return err
 			}
-			return p.say("Next: illumi-agent run")
+			return p.say("Next: illumi-agent run%s", p.where())
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the box's `NAME` (default: the one the code was made for)")
@@ -81,7 +83,7 @@ type enrolment struct {
 type attempt struct {
 	Server string `json:"server"`
 	Code   string `json:"code"` // its SHA-256
-	Secret string `json:"secret"`
+	Secret string `json:"secret,omitempty"`
 }
 
 // enroll does and shows every step; only when all is proven the configuration
@@ -137,10 +139,40 @@ func (p *program) enroll(ctx context.Context, e enrolment) error {
 	if err := config.Save(e.file, id, e.plain); err != nil {
 		return p.stepFailed("Written", err)
 	}
+	// The key lives in the configuration now. That this code was used stays.
+	if err := writeAttempt(usedFile(e.state), attempt{Server: a.Server, Code: a.Code}); err != nil {
+		return err
+	}
 	if err := os.Remove(attemptFile(e.state)); err != nil {
 		return err
 	}
+	// What the status says is of the box as it was.
+	if err := os.Remove(statusFile(e.state)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return p.say("Written      %s", e.file)
+}
+
+// where is what else must be typed for the same box.
+func (p *program) where() string {
+	s := ""
+	for _, flag := range [][2]string{{"--state", p.state}, {"--config", p.config}} {
+		if flag[1] != "" {
+			s += " " + flag[0] + " " + quoted(flag[1])
+		}
+	}
+	return s
+}
+
+// quoted makes a name one word of a shell.
+func quoted(name string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./+,:@%", r)
+	}
+	if name != "" && strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // stepFailed shows where it ended. The error itself is told once, at the end.
@@ -194,24 +226,59 @@ func (p *program) prove(ctx context.Context, server, secret string, e enrolment)
 
 func attemptFile(state string) string { return filepath.Join(state, "enrolling") }
 
+// usedFile keeps with which code a box was enrolled, so that the same command
+// is known from another one.
+func usedFile(state string) string { return filepath.Join(state, "enrolled") }
+
+// used reports whether a box of this state directory was enrolled with a code.
+func (p *program) used(state, code string) (bool, error) {
+	for _, name := range []string{usedFile(state), attemptFile(state)} {
+		a, err := readAttempt(name)
+		if err != nil || a.Code == codeSum(code) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// readAttempt reads one; a file that is not there or not one is an empty one.
+func readAttempt(name string) (attempt, error) {
+	var a attempt
+	data, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a, nil
+	case err != nil:
+		return a, err
+	case json.Unmarshal(data, &a) != nil:
+		return attempt{}, nil
+	}
+	return a, nil
+}
+
+func writeAttempt(name string, a attempt) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return writeKept(name, data)
+}
+
+func codeSum(code string) string {
+	sum := sha256.Sum256([]byte("illumi code " + code))
+	return hex.EncodeToString(sum[:])
+}
+
 // begin makes a secret for this server and code, or finds the one of an earlier
 // attempt. It is on the disk before the server hears of it.
 func (p *program) begin(state, server, code string) (attempt, error) {
-	sum := sha256.Sum256([]byte("illumi code " + code))
-	want := attempt{Server: server, Code: hex.EncodeToString(sum[:])}
-	var a attempt
-	data, err := os.ReadFile(attemptFile(state))
-	switch {
-	case err == nil && json.Unmarshal(data, &a) == nil && a.Server == want.Server && a.Code == want.Code && protocol.ValidSecret(a.Secret):
-		return a, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	want := attempt{Server: server, Code: codeSum(code)}
+	a, err := readAttempt(attemptFile(state))
+	if err != nil || a.Server == want.Server && a.Code == want.Code && protocol.ValidSecret(a.Secret) {
 		return a, err
 	}
 	want.Secret = newSecret()
-	if data, err = json.Marshal(want); err != nil {
-		return want, err
-	}
-	return want, writeKept(attemptFile(state), data)
+	return want, writeAttempt(attemptFile(state), want)
 }
 
 // newSecret is 256 bits as the wire spells them.

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -30,6 +34,8 @@ type simulation struct {
 	hear                     string
 	speed                    float64
 	buttons                  int
+	quiet                    string
+	hours                    *daemon.Hours // what quiet says; nil: as the server says
 }
 
 func (p *program) simulateCommand() *cobra.Command {
@@ -43,8 +49,11 @@ machine, where its picture is seen, its voice heard, and an answer given by the 
 own microphone and camera.
 
 A box that is not enrolled needs the server's address and a code; later it is enough to
-name its directory. The same command may be given again: a box that is enrolled already
-just goes on.
+name its directory, ./illumi-box without --state. The same command may be given again: a
+box that is enrolled already just goes on. Each box needs a directory of its own.
+
+A simulated box has no quiet hours, in which a real one dims its light and keeps still:
+whoever tries one at night wants to see it. --quiet gives it some.
 
 ` + exitCodes,
 		Example: `  illumi-agent simulate http://127.0.0.1:8080 ABCDE-23456 --name janeeyre --state ./janeeyre
@@ -60,6 +69,7 @@ just goes on.
 		RunE: func(cmd *cobra.Command, args []string) error { return p.simulate(cmd.Context(), s, args) },
 	}
 	f := c.Flags()
+	f.StringVar(&s.quiet, "quiet", "off", "quiet `HOURS`, such as 21:00-08:00; server: those that the server says; off: none")
 	f.StringVar(&s.name, "name", "", "the box's `NAME` (default: the one the code was made for)")
 	f.StringVar(&s.listen, "listen", "", "serve the box's page on this `ADDRESS` of this machine, such as 127.0.0.1:8090")
 	f.BoolVar(&s.auto, "auto", false, "answer by itself, like a person would")
@@ -71,8 +81,12 @@ just goes on.
 	return c
 }
 
-func (s simulation) check() error {
+func (s *simulation) check() error {
+	hours, ok := quietHours(s.quiet)
+	s.hours = hours
 	switch {
+	case !ok:
+		return usage("--quiet is %.20q; write it as 21:00-08:00, server or off.", s.quiet)
 	case !(s.speed >= 1 && s.speed <= 200):
 		return usage("--speed is %v; it must be 1 to 200.", s.speed)
 	case s.buttons != 1:
@@ -92,12 +106,41 @@ func (s simulation) check() error {
 	}
 	if s.answerAudio != "" {
 		sound, err := media.OpenWAV(s.answerAudio)
-		if err != nil {
-			return usage("--answer-audio: %s", explain(err).text)
+		if err == nil {
+			err = sound.Close()
 		}
-		return sound.Close()
+		if err != nil {
+			return usage("--answer-audio %s: %s", s.answerAudio, explain(err).text)
+		}
+	}
+	if s.answerImage != "" {
+		f, err := os.Open(s.answerImage)
+		if err != nil {
+			return usage("--answer-image: %q cannot be opened.", s.answerImage)
+		}
+		defer f.Close()
+		if _, _, err := image.DecodeConfig(f); err != nil {
+			return usage("--answer-image %s: The file is not a JPEG or PNG picture.", s.answerImage)
+		}
 	}
 	return nil
+}
+
+// quietHours reads --quiet; nil hours are the server's.
+func quietHours(typed string) (hours *daemon.Hours, ok bool) {
+	switch typed {
+	case "off", "":
+		return &daemon.Hours{}, true
+	case "server":
+		return nil, true
+	}
+	from, until, _ := strings.Cut(typed, "-")
+	for _, t := range []string{from, until} {
+		if _, err := time.Parse("15:04", t); err != nil || len(t) != len("15:04") {
+			return nil, false
+		}
+	}
+	return &daemon.Hours{From: from, Until: until}, true
 }
 
 // local reports an address and a port of this machine.
@@ -120,6 +163,11 @@ func (p *program) simulate(ctx context.Context, s simulation, args []string) err
 		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.",
 			next: "Run: illumi-agent simulate http://SERVER CODE --state " + c.StateDir}
 	}
+	if c.Enrolled() == nil && len(args) == 2 {
+		if err := p.sameBox(c, s.name, args); err != nil {
+			return err
+		}
+	}
 	b, err := p.simulatedBoard(c.StateDir, s.name)
 	if err != nil {
 		return fmt.Errorf("use the state directory: %w", err)
@@ -137,6 +185,31 @@ func (p *program) simulate(ctx context.Context, s simulation, args []string) err
 	return p.simulated(ctx, s, c, b, caps)
 }
 
+// sameBox refuses to run a box that is another than the one that was asked for.
+// The command that enrolled it may be given again.
+func (p *program) sameBox(c config.Config, name string, args []string) error {
+	server, err := config.Server(args[0], c.Plain)
+	if err != nil {
+		return err
+	}
+	code, ok := protocol.NormalizeCode(args[1])
+	same := ok && server == c.Server
+	if name != "" {
+		clean, ok := protocol.CleanName(name)
+		same = same && ok && clean == c.Name
+	}
+	if same {
+		if same, err = p.used(c.StateDir, code); err != nil {
+			return fmt.Errorf("look up the code of this box: %w", err)
+		}
+	}
+	if same {
+		return nil
+	}
+	return usage("This folder, %s, is already box %s of %s. For another box add --state DIR; to go on with this one leave address and code out.",
+		c.StateDir, c.Name, c.Server)
+}
+
 // simulated puts the box together and runs it.
 func (p *program) simulated(ctx context.Context, s simulation, c config.Config, bd board, caps protocol.Capabilities) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -149,6 +222,7 @@ func (p *program) simulated(ctx context.Context, s simulation, c config.Config, 
 	voice := &media.GeneratedMicrophone{Name: c.Name, Pace: pace, Live: live}
 	b := parts{board: bd, caps: caps, pace: pace, pack: media.Pack{Murmur: true}, microphone: voice, camera: drawn, speaker: &media.NullSpeaker{Pace: pace}}
 	b.started = func(d *daemon.Daemon) { w.daemon.Store(d) }
+	b.quiet = s.hours
 	if s.listen != "" {
 		if err := p.page(s, c.Name, w, live, voice, drawn, &b); err != nil {
 			return err
@@ -217,6 +291,9 @@ func (p *program) onTerminal() bool {
 func (p *program) page(s simulation, name string, w *stage, live *media.Live, voice *media.GeneratedMicrophone, drawn *media.DrawnCamera, b *parts) error {
 	l, err := net.Listen("tcp", s.listen)
 	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return &failure{code: exitFailed, text: "Another program listens on " + s.listen + " already.", next: "Choose another port with --listen.", err: err}
+		}
 		return fmt.Errorf("listen on %s: %w", s.listen, err)
 	}
 	var page atomic.Pointer[panel.Browser] // it asks back only once it is there
@@ -229,7 +306,11 @@ func (p *program) page(s simulation, name string, w *stage, live *media.Live, vo
 	cam := &media.PushedCamera{Live: live, Otherwise: drawn, Ask: ask}
 	browser, err := panel.NewBrowser(l, panel.PageOptions{
 		Name: name, Buttons: s.buttons, Choose: func(sound, picture bool) { mic.Use(sound); cam.Use(picture) },
-		Sound: mic.Push, Picture: func(r io.Reader) error { return cam.Push(r) },
+		Own: !s.auto && s.answerAudio == "" && s.answerImage == "",
+		Sound: func(ctx context.Context, rate int, pcm []byte, last bool) error {
+			return inWords(mic.Push(ctx, rate, pcm, last))
+		},
+		Picture: func(r io.Reader) error { return inWords(cam.Push(r)) },
 	})
 	if err != nil {
 		return errors.Join(usage("--listen: %s.", err), l.Close())
@@ -239,6 +320,14 @@ func (p *program) page(s simulation, name string, w *stage, live *media.Live, vo
 	b.microphone, b.camera = mic, cam
 	b.speaker = &media.HandedSpeaker{Pace: w.pace, Offer: browser.Offer}
 	return p.say("Page         %s", browser.URL())
+}
+
+// inWords is an error as the page shows it to a person: without code and cause.
+func inWords(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(explain(err).Error())
 }
 
 // hearing is a loudspeaker that is a file.

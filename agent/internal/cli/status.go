@@ -9,11 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"illumi/agent/internal/daemon"
+	"illumi/agent/internal/panel"
+	"illumi/protocol"
 )
 
 // boxStatus is what status tells.
@@ -60,11 +61,34 @@ func (p *program) status(asJSON bool) error {
 	} else {
 		_, err = fmt.Fprint(p.stdio.Out, s.text())
 	}
-	if err == nil && !s.Enrolled {
-		err = c.Enrolled()
+	switch {
+	case err != nil:
+		return err
+	case !s.Enrolled:
+		return c.Enrolled()
+	case s.Refusal.Code != "":
+		return &failure{code: exitRefused, text: "The server refuses this box: " + sentence(s.Refusal.Text), next: p.mendRefusal(c.StateDir, s.Refusal)}
 	}
-	return err
+	return nil
 }
+
+// mendRefusal is what to do at a box that its server refuses.
+func (p *program) mendRefusal(state string, r daemon.Refusal) string {
+	switch r.Code {
+	case protocol.CodeDeviceUnknown, protocol.CodeDeviceRevoked:
+		if _, err := os.Stat(boardFile(state)); err == nil {
+			return "Make a new code on the server's page of boxes, then run: illumi-agent simulate http://SERVER CODE --state ANOTHER-DIR"
+		}
+		return "Make a new code on the server's page of boxes, then run: illumi-agent enroll https://SERVER CODE --again" + p.where()
+	}
+	if r.Next != "" {
+		return r.Next
+	}
+	return "Ask who runs the server."
+}
+
+// clock is a moment for people, with its zone.
+const clock = "2006-01-02 15:04:05 MST"
 
 func (s boxStatus) text() string {
 	var b strings.Builder
@@ -82,8 +106,8 @@ func (s boxStatus) text() string {
 	} else {
 		line("Runs", "no")
 	}
-	if s.Phase != "" {
-		line("State", "%s", s.Phase)
+	if s.Running && s.Phase != "" {
+		line("State", "%s", panel.Words(string(s.Phase)))
 	}
 	where := s.Address
 	if s.Server != "" {
@@ -91,15 +115,20 @@ func (s boxStatus) text() string {
 	}
 	line("Server", "%s", where)
 	switch {
+	case s.Refusal.Code != "":
+		line("Connection", "refused by the server since %s: %s", s.Refusal.Since.Local().Format(clock), sentence(s.Refusal.Text))
 	case s.Online:
 		line("Connection", "connected")
 	case s.LastContact.IsZero():
 		line("Connection", "none yet")
 	default:
-		line("Connection", "none; last heard of at %s", s.LastContact.Local().Format(time.DateTime))
+		line("Connection", "none; last heard of at %s", s.LastContact.Local().Format(clock))
 	}
 	line("Whispers", "%d not answered", s.Waiting)
 	line("Answers", "%d saved and not yet sent", s.Unsent)
+	if s.Running && s.Quiet {
+		line("Night", "quiet hours: the light is dimmed and the box speaks only when pressed")
+	}
 	if s.DiskLow {
 		line("Disk", "nearly full")
 	}

@@ -192,7 +192,11 @@ func (c Config) Enrolled() error {
 func Server(typed string, plain bool) (string, error) {
 	typed = strings.TrimSpace(typed)
 	if !strings.Contains(typed, "://") {
-		return "", fmt.Errorf("%w: %.80q; write it with https:// in front", ErrAddress, typed)
+		scheme := "https://"
+		if bare, err := url.Parse("//" + typed); err == nil && loopback(bare.Hostname()) {
+			scheme = "http://" // nobody can overhear this machine's own wire
+		}
+		return "", fmt.Errorf("%w: %.80q; write it with %s in front", ErrAddress, typed, scheme)
 	}
 	u, err := url.Parse(typed)
 	switch {

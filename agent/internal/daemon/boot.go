@@ -30,12 +30,19 @@ func (d *Daemon) boot() error {
 		d.onDisk("mark the start", err) // E_DISK: a full box still plays and sends
 	}
 	d.state = s
+	if d.o.StatusFile != "" {
+		// Since when the server refuses this box outlives a restart; a file that
+		// cannot be read is as good as none, the next request tells.
+		if r, err := ReadReport(d.o.StatusFile); err == nil {
+			d.refusal = r.Refusal
+		}
+	}
 	for _, e := range effects {
 		d.carryOut(e)
 	}
 	d.unkept = true // whatever the journal held, it is written anew
 	d.step(flow.Event{Kind: flow.KindBoot, Boot: f})
-	_, d.quietAt = quiet(d.o.Now(), d.settings, d.zone)
+	_, d.quietAt = d.quiet()
 	d.tidy()
 	d.hourAt = time.Now().Add(time.Hour)
 	d.delivered(f.Turns)

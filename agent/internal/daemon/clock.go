@@ -40,6 +40,15 @@ func quiet(now time.Time, s protocol.Settings, zone *time.Location) (on bool, ne
 	return on, next
 }
 
+// quiet is the function of that name, for this box and now.
+func (d *Daemon) quiet() (on bool, next time.Time) {
+	s := d.settings
+	if q := d.o.Quiet; q != nil {
+		s.QuietFrom, s.QuietUntil = q.From, q.Until
+	}
+	return quiet(d.o.Now(), s, d.zone)
+}
+
 // clock reads "HH:MM", checked by protocol.Settings.Check, as minutes.
 func clock(s string) (minutes int, ok bool) {
 	t, err := time.Parse("15:04", s)
@@ -60,7 +69,7 @@ func (d *Daemon) lookAtClock() {
 		}
 		d.step(flow.Event{Kind: kind})
 	}
-	on, next := quiet(d.o.Now(), d.settings, d.zone)
+	on, next := d.quiet()
 	d.quietAt = next
 	if on != d.state.Quiet {
 		kind := flow.KindQuietOff

@@ -72,6 +72,9 @@ type Options struct {
 	// a box as it leaves the workshop.
 	Settings protocol.Settings
 	Zone     *time.Location // where the settings name none; nil is time.Local
+	// Quiet, if set, are the quiet hours whatever the settings say: for trying
+	// out at night.
+	Quiet *Hours
 	// ClockKnown reports that the machine's clock is set; nil always is.
 	ClockKnown func() bool
 	// Now is the wall clock, for quiet hours and what is written down.
@@ -85,6 +88,9 @@ type Options struct {
 
 	stepped func(flow.Event, flow.State) // in the loop, after each step; for tests
 }
+
+// Hours are quiet hours, "21:00" to "08:00"; the zero value is none.
+type Hours struct{ From, Until string }
 
 // Daemon is one running box.
 type Daemon struct {
@@ -123,12 +129,14 @@ type Daemon struct {
 	loudness float64
 	agreed   bool // the server's clock and ours are one
 	server   contact
-	id       atomic.Value // the server's id as a string, read by the puller
-	downAt   time.Time    // the link is down and the machine not yet told
-	statusAt time.Time    // when the next status is due; zero: with the next minute
-	saidAt   time.Time    // of the last status
-	quietAt  time.Time    // next change of quiet hours, wall clock
-	hourAt   time.Time    // next tidying
+	refusal  Refusal       // since the last welcome
+	logged   protocol.Code // of the refusal that the log has
+	id       atomic.Value  // the server's id as a string, read by the puller
+	downAt   time.Time     // the link is down and the machine not yet told
+	statusAt time.Time     // when the next status is due; zero: with the next minute
+	saidAt   time.Time     // of the last status
+	quietAt  time.Time     // next change of quiet hours, wall clock
+	hourAt   time.Time     // next tidying
 }
 
 type timer struct {

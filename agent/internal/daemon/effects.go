@@ -51,7 +51,9 @@ func (d *Daemon) carryOut(f flow.Effect) {
 		// Version 1 of the wire has no message for it: the phase goes out with
 		// the status, the rest is here. So Reported never comes, and the box
 		// never says that the team knows.
-		d.log.Warn("report", "code", string(f.Code), "hop", f.Hop)
+		if f.Code != flow.CodeAuth { // logged with the server's own words
+			d.log.Warn("report", "code", string(f.Code), "hop", f.Hop)
+		}
 		d.hurryStatus()
 	case flow.TakeBack:
 		d.takeItBack(f)

@@ -173,6 +173,10 @@ func (d *Daemon) ended(f sound, err error) {
 			d.step(flow.Event{Kind: flow.KindSpeakerLost})
 		}
 		d.step(e)
+		if v := d.view; d.state.Phase == flow.Idle && v.Prompt != "" {
+			v.Prompt = ""
+			d.update(v)
+		}
 	})
 }
 

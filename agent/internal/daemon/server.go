@@ -21,6 +21,14 @@ type contact struct {
 	At       time.Time `json:"at,omitzero"`      // last welcome, or end of a connection
 }
 
+// Refusal is a server's no to the box itself.
+type Refusal struct {
+	Code  protocol.Code `json:"code"`
+	Text  string        `json:"text"`           // the server's sentence
+	Next  string        `json:"next,omitempty"` // what it advises
+	Since time.Time     `json:"since"`          // by the box's clock
+}
+
 // serverID is asked by the puller's goroutine.
 func (d *Daemon) serverID() string {
 	if id, ok := d.id.Load().(string); ok && id != "" {
@@ -63,6 +71,7 @@ func (d *Daemon) welcome(h link.Hint) {
 	d.downAt = time.Time{}
 	d.id.Store(w.ServerID)
 	d.agreed = w.ServerTime.Sub(d.o.Now()).Abs() < time.Minute
+	d.logged, d.refusal = "", Refusal{}
 	d.contact(contact{ServerID: w.ServerID, Server: w.Server})
 	d.step(flow.Event{Kind: flow.KindNetUp})
 	if h.Settings != nil {
@@ -86,15 +95,27 @@ func (d *Daemon) linkDown(err error) {
 	if d.state.Online && d.downAt.IsZero() {
 		d.contact(d.server)
 	}
-	if _, ok := errors.AsType[*link.Refused](err); ok {
-		d.log.Error("the server refuses this box; it is tried again every hour", "error", err)
-		d.downAt = time.Time{}
-		d.step(flow.Event{Kind: flow.KindNetDown, Code: flow.CodeAuth})
+	if r, ok := errors.AsType[*link.Refused](err); ok {
+		d.refusedBy(r.Problem)
 		return
 	}
 	if d.state.Online && d.downAt.IsZero() {
 		d.downAt = time.Now()
 	}
+}
+
+// refusedBy is a server that does not let this box in: logged once, however
+// many requests find it out, and told by status until the next welcome.
+func (d *Daemon) refusedBy(p *protocol.Problem) {
+	if d.logged != p.Code {
+		d.logged = p.Code
+		d.log.Error("the server refuses this box; it is tried again every hour", "code", string(p.Code), "error", p)
+	}
+	if d.refusal.Code != p.Code {
+		d.refusal = Refusal{Code: p.Code, Text: p.Detail, Next: p.Next, Since: d.o.Now().UTC()}
+	}
+	d.downAt = time.Time{}
+	d.step(flow.Event{Kind: flow.KindNetDown, Code: flow.CodeAuth})
 }
 
 // contact keeps when the server was last heard of.
@@ -214,19 +235,25 @@ func (d *Daemon) holds(hop string) bool {
 }
 
 func (d *Daemon) onPullFailed(hop string, attempts int, err error) {
-	d.log.Warn("a whisper could not be fetched", "hop", hop, "attempts", attempts, "error", err)
-	d.refused(err)
+	if !d.refused(err) {
+		d.log.Warn("a whisper could not be fetched", "hop", hop, "attempts", attempts, "error", err)
+	}
 }
 
 func (d *Daemon) onPushFailed(it spool.Item, err error) {
-	d.log.Warn("a reply could not be sent and waits", "reply", it.ID, "error", err)
-	d.refused(err)
+	if !d.refused(err) {
+		d.log.Warn("a reply could not be sent and waits", "reply", it.ID, "error", err)
+	}
 }
 
-func (d *Daemon) refused(err error) {
-	if transfer.IsAuth(err) {
-		d.post(d.ctx, func() { d.step(flow.Event{Kind: flow.KindNetDown, Code: flow.CodeAuth}) })
+// refused reports whether a request failed because of who asked.
+func (d *Daemon) refused(err error) bool {
+	p, ok := errors.AsType[*protocol.Problem](err)
+	if !ok || !transfer.IsAuth(err) {
+		return false
 	}
+	d.post(d.ctx, func() { d.refusedBy(p) })
+	return true
 }
 
 // onAcked is told by the pusher once the receipt is on the disk.

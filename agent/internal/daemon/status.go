@@ -63,6 +63,7 @@ type Report struct {
 	Unsent      int        `json:"unsent"`
 	Quiet       bool       `json:"quiet"`
 	DiskLow     bool       `json:"disk_low"`
+	Refusal     Refusal    `json:"refusal,omitzero"`
 	Written     time.Time  `json:"written,omitzero"`
 }
 
@@ -74,7 +75,8 @@ func (d *Daemon) writeStatus(alive bool) {
 		return
 	}
 	r := Report{Running: alive, Phase: d.state.Phase, Online: alive && d.state.Online, Server: d.server.Server, LastContact: d.server.At,
-		Waiting: d.waiting(), Unsent: len(d.state.Unsent), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow}
+		Waiting: d.waiting(), Unsent: len(d.state.Unsent), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow,
+		Refusal: d.refusal}
 	if r == d.report {
 		return
 	}

@@ -80,7 +80,14 @@ func (d *Daemon) show() {
 	}
 	d.o.Panel.Show(flow.Show(d.state), voice)
 	v := d.view
-	v.State = string(d.state.Phase)
+	if state := string(d.state.Phase); v.State != state {
+		v.State = state
+		switch d.state.Phase {
+		case flow.Idle, flow.New, flow.NewQuiet, flow.Heard, flow.Draft:
+			v.Prompt = "" // what was said last belongs to what is over
+		}
+	}
+	v.Refusal = d.refusal.Text
 	v.Online = d.state.Online
 	v.Waiting = len(d.state.Unsent)
 	d.update(v)

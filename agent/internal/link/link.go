@@ -257,9 +257,10 @@ func (l *Link) Run(ctx context.Context) error {
 		}
 		wait := l.o.Backoff.Next()
 		if _, ok := errors.AsType[*Refused](err); ok {
-			wait = l.o.Hourly
+			wait = l.o.Hourly // and who gets the hint has more to say about it
+		} else {
+			l.o.Logger.Info("link is down", "error", err, "retry_in", wait.Round(time.Millisecond))
 		}
-		l.o.Logger.Info("link is down", "error", err, "retry_in", wait.Round(time.Millisecond))
 		if !l.tell(ctx, Hint{Kind: Down, Err: err}) {
 			return context.Cause(ctx)
 		}

@@ -22,6 +22,8 @@ type PageOptions struct {
 	Name string
 	// Buttons is 1, 2 or 3.
 	Buttons int
+	// Own says that the page begins with the person's own voice and camera.
+	Own bool
 	// Choose is told whether answers and photos come from the page from now on.
 	Choose func(sound, picture bool)
 	// Sound takes a piece of an answer: 16-bit little-endian mono at rate.
@@ -41,6 +43,7 @@ type Browser struct {
 	server *http.Server
 	stop   context.CancelFunc
 	ended  chan error
+	linger time.Duration
 
 	mu      sync.Mutex
 	view    View
@@ -64,10 +67,13 @@ type offered struct {
 
 // file is what an offer's id stands for: bytes, or a path.
 type file struct {
-	kind string
-	data []byte
-	path string
+	kind  string
+	data  []byte
+	path  string
+	until time.Time // zero: still offered
 }
+
+func (f file) gone(now time.Time) bool { return !f.until.IsZero() && now.After(f.until) }
 
 // NewBrowser serves a page for a box on the listener, which must be on
 // loopback and is closed by Close. It runs until then.
@@ -80,7 +86,7 @@ func NewBrowser(l net.Listener, opts PageOptions) (*Browser, error) {
 		return nil, fmt.Errorf("a box has one to three buttons, not %d", opts.Buttons)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	b := &Browser{opts: opts, in: newInputs(), token: rand.Text(), host: addr.String(), stop: cancel,
+	b := &Browser{opts: opts, in: newInputs(), token: rand.Text(), host: addr.String(), stop: cancel, linger: linger,
 		ended: make(chan error, 1), files: map[string]file{}, pages: map[chan struct{}]bool{}, down: map[flow.Button]bool{}}
 	b.lamps.Main = flow.LightOff
 	b.server = &http.Server{
@@ -118,7 +124,7 @@ func (b *Browser) Ask(what string) { b.change(func() { b.ask = what }) }
 func (b *Browser) Update(v View) {
 	b.change(func() {
 		if v.Picture != b.view.Picture {
-			delete(b.files, b.picture.ID)
+			b.endLocked(b.picture)
 			b.picture = offered{}
 			if v.Picture != "" {
 				b.picture = b.offerLocked(v.Words, file{path: v.Picture})
@@ -128,8 +134,12 @@ func (b *Browser) Update(v View) {
 	})
 }
 
-// Offer lets the page play a WAV file, until the function it gives back is
-// called.
+// linger is how long something withdrawn can still be fetched: a page that was
+// just told of it may be asking for it.
+const linger = 2 * time.Second
+
+// Offer lets the page play a WAV file, until shortly after the function it
+// gives back is called.
 func (b *Browser) Offer(title string, wav []byte) (withdraw func()) {
 	var o offered
 	b.change(func() {
@@ -138,7 +148,7 @@ func (b *Browser) Offer(title string, wav []byte) (withdraw func()) {
 	})
 	return func() {
 		b.change(func() {
-			delete(b.files, o.ID)
+			b.endLocked(o)
 			for i, s := range b.sounds {
 				if s.ID == o.ID {
 					b.sounds = append(b.sounds[:i:i], b.sounds[i+1:]...)
@@ -146,6 +156,19 @@ func (b *Browser) Offer(title string, wav []byte) (withdraw func()) {
 				}
 			}
 		})
+	}
+}
+
+// endLocked withdraws something, and forgets what was withdrawn before.
+func (b *Browser) endLocked(o offered) {
+	now := time.Now()
+	for id, f := range b.files {
+		if id == o.ID {
+			f.until = now.Add(b.linger)
+			b.files[id] = f
+		} else if f.gone(now) {
+			delete(b.files, id)
+		}
 	}
 }
 
@@ -213,7 +236,7 @@ func (b *Browser) openOffer(id string) (io.ReadSeekCloser, string, error) {
 	b.mu.Lock()
 	f, ok := b.files[id]
 	b.mu.Unlock()
-	if !ok {
+	if !ok || f.gone(time.Now()) {
 		return nil, "", os.ErrNotExist
 	}
 	if f.path == "" {

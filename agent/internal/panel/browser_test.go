@@ -221,13 +221,13 @@ func TestBrowser_ShowsWhatTheBoxIs(t *testing.T) {
 	r.Show(flow.Lamps{Main: flow.LightVoice, Lit: [3]bool{true}}, 1)
 	r.Recording(true)
 	r.Ask("listen")
-	r.Update(View{State: "recording", Prompt: "Speak after the tone.", Picture: path, Words: "A dog", Online: true, Waiting: 2})
+	r.Update(View{State: "RECORDING", Prompt: "Speak after the tone.", Picture: path, Words: "A dog", Online: true, Waiting: 2})
 	withdraw := r.Offer("prompt new", []byte("RIFF of a sort"))
 	view, leave := r.stream()
 	defer leave()
 	v := view()
 	if v.Name != "Renée <b>" || v.Light != flow.LightVoice || v.Glow != 1 || !v.Lit[0] || !v.Recording || v.Ask != "listen" ||
-		v.State != "recording" || v.Prompt == "" || v.Words != "A dog" || !v.Online || v.Waiting != 2 || len(v.Sounds) != 1 {
+		v.State != "Recording. Press the button when you have finished." || v.Link != "connected, sending" || v.Prompt == "" || v.Words != "A dog" || !v.Online || v.Waiting != 2 || len(v.Sounds) != 1 {
 		t.Errorf("%+v", v)
 	}
 	if code, h, body := r.do("GET", "offer/"+v.Sounds[0].ID, ""); code != 200 || h.Get("Content-Type") != "audio/wav" || body != "RIFF of a sort" {
@@ -237,6 +237,15 @@ func TestBrowser_ShowsWhatTheBoxIs(t *testing.T) {
 		t.Errorf("picture: %d %s", code, h.Get("Content-Type"))
 	}
 	sound, picture := v.Sounds[0].ID, v.Picture
+	late := r.Offer("prompt late", []byte("RIFF of a page that is just asking"))
+	for len(v.Sounds) != 2 {
+		v = view()
+	}
+	late()
+	if code, _, _ := r.do("GET", "offer/"+v.Sounds[1].ID, ""); code != 200 {
+		t.Errorf("a sound that has just ended: %d", code)
+	}
+	r.change(func() { r.linger = 0 })
 	withdraw()
 	r.Update(View{State: "idle", Picture: tempFile(t, "page.html", "<html><script>alert(1)</script>")})
 	for v.State != "idle" || len(v.Sounds) != 0 {

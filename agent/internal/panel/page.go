@@ -134,18 +134,25 @@ type shown struct {
 	Words     string       `json:"words"`
 	Picture   string       `json:"picture"` // an offer's id
 	Sounds    []offered    `json:"sounds"`
+	Night     string       `json:"night"` // why the light is hard to see
 	Online    bool         `json:"online"`
+	Link      string       `json:"link"`
 	Waiting   int          `json:"waiting"`
+	Own       bool         `json:"own"` // begin with the person's own voice and camera
 }
 
 func (b *Browser) snapshot() shown {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	dim := ""
+	if b.lamps.Dim {
+		dim = night
+	}
 	return shown{
 		Name: b.opts.Name, Buttons: b.opts.Buttons, Light: b.lamps.Main, Dim: b.lamps.Dim, Lit: b.lamps.Lit,
-		Glow: opacity(Level(flow.LightVoice, b.lamps.Dim, 0, b.voice)), Recording: b.red, Ask: b.ask, State: b.view.State,
+		Glow: opacity(Level(flow.LightVoice, b.lamps.Dim, 0, b.voice)), Recording: b.red, Ask: b.ask, State: Words(b.view.State),
 		Prompt: b.view.Prompt, Words: b.view.Words, Picture: b.picture.ID, Sounds: append([]offered{}, b.sounds...),
-		Online: b.view.Online, Waiting: b.view.Waiting,
+		Night: dim, Online: b.view.Online, Link: Connection(b.view), Waiting: b.view.Waiting, Own: b.opts.Own,
 	}
 }
 

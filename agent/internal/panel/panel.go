@@ -48,6 +48,8 @@ type View struct {
 	// how many replies are saved here but not yet sent.
 	Online  bool
 	Waiting int
+	// Refusal is why the server does not let the box in; empty where it does.
+	Refusal string
 }
 
 // inputs is the channel that every panel hands out, safe to be closed while

@@ -124,7 +124,10 @@ func (t *Terminal) Update(v View) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v.State != t.view.State {
-		t.line("state      %s", v.State)
+		t.line("state      %s", Words(v.State))
+	}
+	if c := Connection(v); c != Connection(t.view) {
+		t.line("server     %s", c)
 	}
 	if v.Prompt != t.view.Prompt && v.Prompt != "" {
 		t.line("says       %s", v.Prompt)
@@ -231,11 +234,21 @@ func (t *Terminal) draw(now time.Time) {
 		red = "\x1b[1;91m● RECORDING\x1b[0m"
 	}
 	width := t.wide()
+	says := ""
+	if t.view.Prompt != "" {
+		says = short("It says: “"+t.view.Prompt, width-5) + "”"
+	}
+	about := Connection(t.view)
+	if t.lamps.Dim {
+		about += "   " + night
+	}
 	rows := []string{
-		fmt.Sprintf("\x1b[38;2;%d;%d;%dm⬤\x1b[0m  \x1b[1m%s\x1b[0m  %s  %s", shade(colour[0]), shade(colour[1]), shade(colour[2]),
-			short(t.name, width-40), short(t.view.State, 14), red),
-		"   " + short(t.view.Prompt, width-4),
-		"   \x1b[90m1 or space: press   q: quit\x1b[0m",
+		fmt.Sprintf("\x1b[38;2;%d;%d;%dm⬤\x1b[0m  \x1b[1m%s\x1b[0m  %s", shade(colour[0]), shade(colour[1]), shade(colour[2]),
+			short(t.name, width-24), red),
+		"   " + short(strings.ReplaceAll(Words(t.view.State), "the button", "space"), width-4),
+		"   " + says,
+		"   \x1b[90m" + short(about, width-4) + "\x1b[0m",
+		"   \x1b[90mspace: press   q: quit\x1b[0m",
 	}
 	var s strings.Builder
 	if t.rows > 0 {

@@ -51,7 +51,7 @@ func TestTerminal_LinesWhereItIsNone(t *testing.T) {
 	}
 	p.Show(flow.Lamps{Main: flow.LightBreathe}, 0)
 	p.Show(flow.Lamps{Main: flow.LightBreathe}, 0.4) // nothing new
-	p.Update(View{State: "new", Prompt: "You have a new whisper."})
+	p.Update(View{State: "NEW_QUIET", Prompt: "You have a new whisper.", Online: true})
 	p.Recording(true)
 	fmt.Fprint(inW, "1x3")
 	for i, want := range []Input{{Button: 1, Down: true}, {Button: 3, Down: true}} {
@@ -79,7 +79,7 @@ func TestTerminal_LinesWhereItIsNone(t *testing.T) {
 	p.Recording(false) // harmless
 	outW.Close()
 	got, err := io.ReadAll(outR)
-	want := "janeeyre: light      breathe\njaneeyre: state      new\njaneeyre: says       You have a new whisper.\njaneeyre: red light  on\n"
+	want := "janeeyre: light      breathe\njaneeyre: state      A whisper is waiting. Press the button to hear it.\njaneeyre: server     connected\njaneeyre: says       You have a new whisper.\njaneeyre: red light  on\n"
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s", err, got)
 	}
@@ -125,10 +125,12 @@ func TestTerminal_DrawsInPlace(t *testing.T) {
 			drawn <- s
 		}
 	}()
-	p.Update(View{State: "recording", Prompt: strings.Repeat("long ", 80)})
+	p.Show(flow.Lamps{Main: flow.LightVoice, Dim: true}, 0)
+	p.Update(View{State: "RECORDING", Prompt: strings.Repeat("long ", 80)})
 	p.Recording(true)
 	seen := ""
-	for !strings.Contains(seen, "RECORDING") || !strings.Contains(seen, "quit") {
+	for !strings.Contains(seen, "● RECORDING") || !strings.Contains(seen, "Press space when you have finished.") ||
+		!strings.Contains(seen, "no connection: kept safe, retrying") || !strings.Contains(seen, "☾") || !strings.Contains(seen, "quit") {
 		select {
 		case s := <-drawn:
 			if len([]rune(s)) > 200 {

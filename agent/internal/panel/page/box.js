@@ -8,9 +8,13 @@ let view = null;
 let asked = "";
 const buttons = [];
 
-function notice(text) {
-  $("notice").textContent = text;
-  $("notice").hidden = !text;
+// Each part of the page has at most one thing to say.
+const notices = new Map();
+function notice(text, about = "page") {
+  if (text) notices.set(about, text);
+  else notices.delete(about);
+  $("notice").textContent = [...notices.values()].join(" ");
+  $("notice").hidden = notices.size === 0;
 }
 
 async function send(path, body, headers) {
@@ -28,7 +32,8 @@ function push(number, down) {
   unlock();
   line = line
     .then(() => send("press", JSON.stringify({ button: number, down })))
-    .catch(() => notice("The box does not answer. It may have been stopped."));
+    .then(() => notice("", "press"))
+    .catch(() => notice("The box does not answer. It may have been stopped.", "press"));
 }
 
 function build(count) {
@@ -92,7 +97,7 @@ function render(v) {
   document.title = v.name + ": illumi box";
   $("name").textContent = v.name;
   $("link").dataset.online = String(v.online);
-  $("linkText").textContent = (v.online ? "connected" : "not connected") + (v.waiting ? ", " + v.waiting + " saved to send" : "");
+  $("linkText").textContent = v.link;
   build(v.buttons);
   const box = $("box");
   const light = "light-" + v.light + (v.dim ? "-dim" : "");
@@ -107,7 +112,9 @@ function render(v) {
   $("lampText").textContent = v.recording ? "microphone or camera is on" : "microphone and camera are off";
   if ($("prompt").textContent !== v.prompt) $("prompt").textContent = v.prompt;
   $("state").textContent = v.state;
-  $("quiet").hidden = !v.dim;
+  $("quiet").textContent = v.night;
+  $("quiet").hidden = !v.night;
+  if (v.own) begin();
   $("words").textContent = v.words;
   const picture = $("picture");
   picture.hidden = !v.picture;
@@ -119,21 +126,18 @@ function render(v) {
   play(v.sounds);
   if (v.ask !== asked) {
     asked = v.ask;
-    answer(asked).catch((e) => notice(e.message));
+    if (asked) notice("", "answer");
+    answer(asked).catch((e) => notice(e.message, "answer"));
   }
 }
 
 const events = new EventSource("events");
 events.addEventListener("message", (e) => {
-  if ($("notice").dataset.gone) {
-    delete $("notice").dataset.gone;
-    notice("");
-  }
+  notice("", "stopped");
   render(JSON.parse(e.data));
 });
 events.addEventListener("error", () => {
-  $("notice").dataset.gone = "1";
-  notice("The box has stopped. This page comes back by itself when it runs again at this address.");
+  notice("The box has stopped. This page comes back by itself when it runs again at this address.", "stopped");
 });
 
 // --- what the box plays --------------------------------------------------
@@ -181,18 +185,45 @@ $("hear").addEventListener("click", unlock);
 // --- the person's answer -------------------------------------------------
 const chosen = (what) => document.querySelector(`input[name=${what}]:checked`).value;
 
+// ask lets the browser put its question now, so that none pops up into a
+// recording, and gives what is wrong in words.
+async function ask(what) {
+  try {
+    close(await navigator.mediaDevices.getUserMedia(what === "sound" ? { audio: true } : { video: true }));
+    return "";
+  } catch {
+    const name = what === "sound" ? "microphone" : "camera";
+    return "This browser gives no " + name + ". Allow it beside the address, or choose a file.";
+  }
+}
+
+// tryFile sees whether a file is what it should be, and gives what is wrong in words.
+async function tryFile(what, file) {
+  try {
+    if (what === "sound") await decode(file);
+    else (await createImageBitmap(file)).close();
+    return "";
+  } catch {
+    const kind = what === "sound" ? "a sound that this browser can play. Choose a WAV or an MP3."
+      : "a picture that this browser can show. Choose a JPEG or a PNG.";
+    return "“" + file.name + "” is not " + kind;
+  }
+}
+
 async function choose(what, value) {
   const input = $(what + "File");
   input.hidden = value !== "file";
-  notice("");
-  try {
-    // Asked for now, so that no question pops up into a recording.
-    if (value === "mic") close(await navigator.mediaDevices.getUserMedia({ audio: true }));
-    if (value === "camera") close(await navigator.mediaDevices.getUserMedia({ video: true }));
-  } catch {
-    document.querySelector(`input[name=${what}][value=none]`).checked = true;
-    notice("This browser gives no " + (what === "sound" ? "microphone" : "camera") + ". Allow it beside the address, or choose a file.");
+  let wrong = "";
+  if (value === "mic" || value === "camera") {
+    wrong = await ask(what);
+    if (wrong && chosen(what) === value) document.querySelector(`input[name=${what}][value=none]`).checked = true;
   }
+  if (value === "file" && input.files.length) {
+    const file = input.files[0];
+    wrong = await tryFile(what, file);
+    if (wrong && input.files[0] === file) input.value = "";
+  }
+  notice(wrong, what);
   const ready = (w) => chosen(w) === "mic" || chosen(w) === "camera" || (chosen(w) === "file" && $(w + "File").files.length > 0);
   await send("choose", JSON.stringify({ sound: ready("sound"), picture: ready("picture") }));
 }
@@ -200,8 +231,18 @@ for (const what of ["sound", "picture"]) {
   const tell = () => choose(what, chosen(what)).catch((e) => notice(e.message));
   $(what + "Choice").addEventListener("change", tell);
 }
-// A page that was loaded again has chosen nothing.
+// A page that was loaded again has chosen nothing, or begins with the person's own.
 choose("sound", "none").catch((e) => notice(e.message));
+let begun = false;
+async function begin() {
+  if (begun) return;
+  begun = true;
+  for (const [what, value] of [["sound", "mic"], ["picture", "camera"]]) {
+    if (chosen(what) !== "none") continue;
+    document.querySelector(`input[name=${what}][value=${value}]`).checked = true;
+    await choose(what, value).catch((e) => notice(e.message));
+  }
+}
 
 function close(stream) {
   for (const t of stream.getTracks()) t.stop();
@@ -264,15 +305,18 @@ async function listen(c) {
   context.createMediaStreamSource(stream).connect(tap);
 }
 
+async function decode(file) {
+  return new OfflineAudioContext(1, 1, 16000).decodeAudioData(await file.arrayBuffer());
+}
+
 // speakFile decodes any sound this browser knows and sends it as if spoken.
 async function speakFile(file) {
-  const context = new OfflineAudioContext(1, 1, 16000);
   let sound;
   try {
-    sound = await context.decodeAudioData(await file.arrayBuffer());
+    sound = await decode(file);
   } catch {
     await send("sound?rate=16000&last=1", new ArrayBuffer(0));
-    throw new Error("This browser cannot read that sound file. Choose a WAV or an MP3.");
+    throw new Error("The sound file can no longer be read. Choose it again.");
   }
   const mono = new Float32Array(sound.length);
   for (let c = 0; c < sound.numberOfChannels; c++) {
@@ -296,7 +340,7 @@ async function photo() {
     await new Promise((done) => setTimeout(done, 900)); // until it sees well
   } else if ($("pictureFile").files.length) {
     source = await createImageBitmap($("pictureFile").files[0]).catch(() => {
-      throw new Error("This browser cannot read that picture. Choose a JPEG or a PNG.");
+      throw new Error("The picture can no longer be read. Choose it again.");
     });
   } else {
     return;
