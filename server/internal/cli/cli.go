@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"illumi/protocol"
+	"illumi/server/internal/app"
 	"illumi/server/internal/model"
 )
 
@@ -51,6 +54,9 @@ func Run(ctx context.Context, args []string, stdio Stdio, env []string) int {
 	if err == nil {
 		return exitDone
 	}
+	if _, ok := errors.AsType[*app.SettingError](err); ok {
+		err = errUsage{err}
+	}
 	p.complain(err)
 	if _, ok := errors.AsType[errUsage](err); ok {
 		return exitUsage
@@ -80,7 +86,9 @@ With nothing configured, "illumi-server serve" listens on 127.0.0.1:8080, keeps 
 in ./illumi-data and prints a one-time address where the first administrator is made.
 
 Every setting can be given as a flag (--listen), in the environment (ILLUMI_LISTEN) or in a
-YAML file (listen: …) named by --config. A flag wins over the environment, that over the file.`,
+YAML file (listen: …) named by --config. A flag wins over the environment, that over the file.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or a setting that cannot be used as it is written.`,
 		Version:       protocol.Build,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -90,6 +98,7 @@ YAML file (listen: …) named by --config. A flag wins over the environment, tha
 	root.SetVersionTemplate("illumi-server {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	settings(root.PersistentFlags())
+	root.SetHelpFunc(usedFlags(root.HelpFunc()))
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "admin", Title: "Administration:"})
 	for _, c := range []*cobra.Command{p.serve(), p.migrate()} {
 		c.GroupID = "run"
@@ -99,7 +108,53 @@ YAML file (listen: …) named by --config. A flag wins over the environment, tha
 		c.GroupID = "admin"
 		root.AddCommand(c)
 	}
+	root.AddCommand(p.version())
 	return root
+}
+
+func (p *program) version() *cobra.Command {
+	return &cobra.Command{
+		Use:         "version",
+		Short:       "Say which version this is",
+		Annotations: usesNone,
+		Args:        noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(p.stdio.Out, "illumi-server %s (wire version %d)\n", protocol.Build, protocol.Version)
+			return err
+		},
+	}
+}
+
+// Settings that a command uses, where it does not use all of them. They are
+// taken by every command all the same: one file and one environment serve all.
+const uses = "settings"
+
+var (
+	usesNone   = map[string]string{uses: ""}
+	usesData   = map[string]string{uses: "config data db log-level"}
+	usesPublic = map[string]string{uses: "config data db log-level listen public-url tls-cert tls-key"}
+)
+
+// usedFlags shows only the settings that a command uses in its help.
+func usedFlags(show func(*cobra.Command, []string)) func(*cobra.Command, []string) {
+	return func(cmd *cobra.Command, args []string) {
+		for c := cmd; c != nil; c = c.Parent() {
+			used, told := c.Annotations[uses]
+			if !told {
+				continue
+			}
+			names := strings.Fields(used)
+			all := pflag.NewFlagSet("", pflag.ContinueOnError)
+			settings(all)
+			all.VisitAll(func(f *pflag.Flag) {
+				if inherited := cmd.InheritedFlags().Lookup(f.Name); inherited != nil {
+					inherited.Hidden = !slices.Contains(names, f.Name)
+				}
+			})
+			break
+		}
+		show(cmd, args)
+	}
 }
 
 func (p *program) serve() *cobra.Command {

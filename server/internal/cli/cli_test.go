@@ -5,12 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,7 +51,7 @@ func (r result) is(t *testing.T, code int, out, errs string) {
 }
 
 func TestHelp_OfEveryCommand(t *testing.T) {
-	for _, command := range []string{"", "serve", "migrate", "user", "user add", "user passwd", "user list", "device", "device code", "device list", "device revoke"} {
+	for _, command := range []string{"", "serve", "migrate", "user", "user add", "user passwd", "user list", "device", "device code", "device list", "device revoke", "version"} {
 		t.Run(command, func(t *testing.T) {
 			r := run(t, "", nil, append(strings.Fields(command), "--help")...)
 			r.is(t, 0, "Usage:\n  illumi-server", "")
@@ -64,12 +66,39 @@ func TestHelp_OfEveryCommand(t *testing.T) {
 		})
 	}
 	run(t, "", nil).is(t, 0, "Running:\n", "")
+	run(t, "", nil, "version").is(t, 0, fmt.Sprintf("illumi-server %s (wire version %d)\n", protocol.Build, protocol.Version), "")
+	run(t, "", nil, "--help").is(t, 0, "Exit codes: 0 done, 1 failed, 2 wrong usage", "")
 	run(t, "", nil, "--version").is(t, 0, "illumi-server "+protocol.Build+"\n", "")
 	run(t, "", nil, "completion", "bash").is(t, 0, "illumi-server", "")
 }
 
+// A command's help shows the settings that it uses, and takes all of them.
+func TestHelp_ShowsOnlyWhatIsUsed(t *testing.T) {
+	for command, want := range map[string]string{
+		"serve":       "config data db listen log-level mail public-url server-name tls-cert tls-key trusted-proxies",
+		"migrate":     "config data db log-level",
+		"user add":    "config data db json log-level name role",
+		"device list": "config data db json log-level",
+		"device code": "config data db json listen log-level public-url tls-cert tls-key",
+		"version":     "",
+	} {
+		out := run(t, "", nil, append(strings.Fields(command), "--help")...).out
+		var got []string
+		for _, m := range regexp.MustCompile(`(?m)^ +(?:-h, )?--([a-z-]+)`).FindAllStringSubmatch(out, -1) {
+			if m[1] != "help" {
+				got = append(got, m[1])
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s\nwant %s", command, strings.Join(got, " "), want)
+		}
+	}
+}
+
 func TestUsage_IsExit2(t *testing.T) {
 	dir := served(t)
+	run(t, "four words will do\n", nil, "user", "add", "ada@example.org", "--data", dir).is(t, 0, "can sign in now", "")
 	file := filepath.Join(t.TempDir(), "s.yml")
 	write := func(text string) string {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -97,7 +126,15 @@ func TestUsage_IsExit2(t *testing.T) {
 		{"user list", []string{"ILLUMI_CONFIG=/nowhere.yml"}, "the settings file /nowhere.yml cannot be read"},
 		{"user list --config " + write("lisen: :80\n"), nil, `there is no setting "lisen", which ` + file + ` gives`},
 		{"user list", []string{"ILLUMI_JSON=true"}, `there is no setting "json"`},
-		{"user passwd a@example.org", nil, "the password is missing; type it as the first line of input"},
+		{"user passwd ada@example.org", nil, "the password is missing; type it as the first line of input"},
+		{"user add b@example.org --role king", nil, `there is no role "king"; choose researcher or administrator`},
+		{"serve --public-url foo", nil, `the public URL, --public-url "foo", is not an address like https://illumi.example.org`},
+		{"serve --listen 8080", nil, `the address to listen on, --listen "8080", is not like 127.0.0.1:8080`},
+		{"serve --listen 127.0.0.1:http80 --public-url http://x", nil, `--listen "127.0.0.1:http80"`},
+		{"serve --mail foo", nil, "--mail is neither log nor like smtp://mail.example.org"},
+		{"serve --mail smtp://x:0", nil, "--mail: the port is not between 1 and 65535"},
+		{"serve --db postgres://x/y", nil, "--db cannot be used: a database's address is sqlite:PATH, mysql://"},
+		{"serve --trusted-proxies here", nil, `the trusted proxy "here" in --trusted-proxies is not a network`},
 	} {
 		run(t, "", tc.env, append([]string{"--data=" + dir}, strings.Fields(tc.args)...)...).is(t, 2, "", tc.errs)
 	}
@@ -160,9 +197,9 @@ func TestUsers(t *testing.T) {
 	do("four words will do\n", "user", "add", "ANN@example.org").is(t, 1, "", "There is an account with this address already.")
 	do("short\n", "user", "add", "cy@example.org").is(t, 1, "", "This password is too short. Use 12 characters or more")
 	do("four words will do\n", "user", "add", "no address").is(t, 1, "", "This is not an e-mail address.")
-	do("four words will do\n", "user", "add", "cy@example.org", "--role", "king").is(t, 1, "", "This role does not exist.")
+	do("four words will do\n", "user", "add", "cy@example.org", "--role", "king").is(t, 2, "", `there is no role "king"`)
 	do("other words will do\n", "user", "passwd", "bo@example.org").is(t, 0, "The password of bo@example.org is changed.\n", "")
-	do("other words will do\n", "user", "passwd", "nobody@example.org").is(t, 1, "", "There is no account with this address.")
+	do("", "user", "passwd", "nobody@example.org").is(t, 1, "", "There is no account with this address. See the list: illumi-server user list.")
 	list := do("", "user", "list")
 	list.is(t, 0, "ann@example.org  Ann Lee  administrator  ", "")
 	list.is(t, 0, "bo@example.org   bo       researcher     ", "")
@@ -200,6 +237,7 @@ func TestDevices(t *testing.T) {
 	if _, ok := protocol.NormalizeCode(code.Code); !ok || code.Name != "janeeyre" || code.ExpiresAt == "" {
 		t.Errorf("%+v", code)
 	}
+	do("device", "code", "janeeyre").is(t, 0, "The code that was open for this name before is revoked: only this one works.\n", "")
 	do("device", "code", "a\x00b").is(t, 1, "", "This name is too long or has characters that cannot be shown.")
 	var none []any
 	decode(t, do("device", "list", "--json"), &none)
@@ -301,6 +339,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("%+v", boxes)
 	}
 	do("device", "revoke", "jane eyre").is(t, 0, "Jane Eyre is revoked. ", "")
+	do("device", "revoke", "jane eyre").is(t, 0, "Jane Eyre was revoked before, on ", "")
 	decode(t, do("device", "list", "--json"), &boxes)
 	if len(boxes) != 1 || boxes[0].State != "revoked" {
 		t.Errorf("%+v", boxes)

@@ -67,9 +67,10 @@ func (p *program) serveWith(ctx context.Context, a *app.App) error {
 
 func (p *program) migrate() *cobra.Command {
 	return &cobra.Command{
-		Use:   "migrate",
-		Short: "Bring the database to this program's version and stop (serve does so as well)",
-		Args:  noArgs,
+		Use:         "migrate",
+		Short:       "Bring the database to this program's version and stop (serve does so as well)",
+		Annotations: usesData,
+		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, cfg, err := p.open(cmd)
 			if err != nil {
@@ -82,7 +83,7 @@ func (p *program) migrate() *cobra.Command {
 }
 
 func (p *program) user() *cobra.Command {
-	user := &cobra.Command{Use: "user", Short: "Accounts of researchers and administrators", Args: noCommand, RunE: help}
+	user := &cobra.Command{Use: "user", Short: "Accounts of researchers and administrators", Annotations: usesData, Args: noCommand, RunE: help}
 	var name, role string
 	var asJSON bool
 	add := &cobra.Command{
@@ -90,6 +91,9 @@ func (p *program) user() *cobra.Command {
 		Short: "Make an account; the password is read from the terminal or from standard input",
 		Args:  exactly("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if r := model.Role(role); r != model.RoleAdmin && r != model.RoleResearcher {
+				return errUsage{fmt.Errorf("there is no role %q; choose researcher or administrator", role)}
+			}
 			password, err := p.password()
 			if err != nil {
 				return err
@@ -110,11 +114,14 @@ func (p *program) user() *cobra.Command {
 		Short: "Set a new password and sign the account out everywhere",
 		Args:  exactly("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			password, err := p.password()
-			if err != nil {
-				return err
-			}
 			return p.openExisting(cmd, func(ctx context.Context, a *app.App) error {
+				if err := a.HasUser(ctx, args[0]); err != nil {
+					return err // before anybody thinks of a password
+				}
+				password, err := p.password()
+				if err != nil {
+					return err
+				}
 				if err := a.SetPassword(ctx, args[0], password); err != nil {
 					return err
 				}
@@ -134,7 +141,7 @@ func (p *program) user() *cobra.Command {
 				rows := [][]string{{"E-MAIL", "NAME", "ROLE", "SINCE"}}
 				for _, u := range users {
 					out = append(out, publicUser(u))
-					rows = append(rows, []string{u.Email, u.Name, string(u.Role), u.CreatedAt.Format(time.DateOnly)})
+					rows = append(rows, []string{u.Email, u.Name, string(u.Role), u.CreatedAt.Local().Format(clock)})
 				}
 				return p.table(asJSON, out, rows, "There is no account yet.")
 			})
@@ -155,12 +162,13 @@ type userJSON struct {
 func publicUser(u model.User) userJSON { return userJSON{u.ID, u.Email, u.Name, u.Role} }
 
 func (p *program) device() *cobra.Command {
-	device := &cobra.Command{Use: "device", Short: "Boxes: enrolment codes, list, revoke", Args: noCommand, RunE: help}
+	device := &cobra.Command{Use: "device", Short: "Boxes: enrolment codes, list, revoke", Annotations: usesData, Args: noCommand, RunE: help}
 	var asJSON bool
 	code := &cobra.Command{
-		Use:   "code NAME",
-		Short: "Make an enrolment code for the box NAME; it works once, for 24 hours",
-		Args:  exactly("NAME"),
+		Use:         "code NAME",
+		Short:       "Make an enrolment code for the box NAME; it works once, for 24 hours",
+		Annotations: usesPublic,
+		Args:        exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.openExisting(cmd, func(ctx context.Context, a *app.App) error {
 				code, row, err := a.MakeCode(ctx, args[0])
@@ -168,9 +176,13 @@ func (p *program) device() *cobra.Command {
 					return err
 				}
 				shown := protocol.FormatCode(code)
-				return p.print(asJSON, map[string]any{"code": shown, "name": row.Label, "expires_at": row.ExpiresAt},
-					"On the box %s, type:\n\n  illumi-agent enroll %s %s\n\nThe code works once, until %s.\n",
-					row.Label, a.PublicURL(), shown, row.ExpiresAt.Local().Format("Mon 2 Jan 15:04"))
+				replaced := ""
+				if row.Replaced > 0 {
+					replaced = "The code that was open for this name before is revoked: only this one works.\n"
+				}
+				return p.print(asJSON, map[string]any{"code": shown, "name": row.Label, "expires_at": row.ExpiresAt, "replaced": row.Replaced},
+					"On the box %s, type:\n\n  illumi-agent enroll %s %s\n\nThe code works once, until %s.\n%s",
+					row.Label, a.PublicURL(), shown, row.ExpiresAt.Local().Format("Mon "+clock), replaced)
 			})
 		},
 	}
@@ -189,7 +201,7 @@ func (p *program) device() *cobra.Command {
 					out = append(out, deviceJSON{d.ID, d.Name, string(d.Presence(now)), optional(d.LastSeenAt), d.Agent})
 					seen := "–"
 					if !d.LastSeenAt.IsZero() {
-						seen = d.LastSeenAt.Local().Format(time.DateTime)
+						seen = d.LastSeenAt.Local().Format(clock)
 					}
 					rows = append(rows, []string{d.Name, string(d.Presence(now)), seen, d.ID})
 				}
@@ -205,6 +217,9 @@ func (p *program) device() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if !asJSON && !d.RevokedAt.IsZero() {
+					return p.print(false, nil, "%s was revoked before, on %s. Nothing has changed.\n", d.Name, d.RevokedAt.Local().Format(clock))
+				}
 				return p.print(asJSON, map[string]string{"id": d.ID, "name": d.Name},
 					"%s is revoked. A running server refuses its requests at once, and ends its connection within a minute or two.\n", d.Name)
 			})
@@ -214,6 +229,9 @@ func (p *program) device() *cobra.Command {
 	device.AddCommand(code, list, revoke)
 	return device
 }
+
+// clock is how times are printed: local, with the zone's name.
+const clock = "2 Jan 2006 15:04 MST"
 
 type deviceJSON struct {
 	ID       string     `json:"id"`
