@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -152,12 +153,31 @@ type box struct {
 
 	mu      sync.Mutex
 	state   flow.State
+	first   flow.State // after the boot event
 	events  []flow.Event
 	changed chan struct{}
 	hook    func(flow.Event, flow.State)
 
 	cancel context.CancelFunc
 	ended  chan error
+}
+
+// diary keeps what a box logs, for the day it fails.
+type diary struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.b.Write(p)
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.b.String()
 }
 
 // start runs a box. change adapts its options, and may give it parts.
@@ -171,8 +191,15 @@ func start(t *testing.T, dir string, s *server, change func(*Options)) *box {
 	client, err := transfer.New(transfer.Options{Server: s.URL, Secret: "secret", Board: "board"})
 	must(t, err)
 	live := media.NewLive(pace, b.face.Recording)
+	var log diary
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the box's log:\n%s", log.String())
+		}
+	})
 	o := Options{
-		Spool: b.spool, Client: client, Link: b.wire, Panel: b.face, Pace: pace, ServerID: "server-1", Grace: 10 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Spool:  b.spool, Client: client, Link: b.wire, Panel: b.face, Pace: pace, ServerID: "server-1", Grace: 10 * time.Millisecond,
 		Microphone: &media.GeneratedMicrophone{Name: "box", Pace: pace, Live: live},
 		Speaker:    &media.NullSpeaker{Pace: pace}, Pack: media.Pack{Murmur: true},
 		Camera: &media.DrawnCamera{Name: "box", Live: live},
@@ -185,6 +212,9 @@ func start(t *testing.T, dir string, s *server, change func(*Options)) *box {
 	o.stepped = func(e flow.Event, s flow.State) {
 		b.mu.Lock()
 		b.state = s
+		if e.Kind == flow.KindBoot {
+			b.first = s
+		}
 		b.events = append(b.events, e)
 		hook := b.hook
 		close(b.changed)
@@ -241,11 +271,6 @@ func (b *box) until(what string, is func(flow.State) bool) flow.State {
 		select {
 		case <-changed:
 		case <-late:
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			for _, e := range b.events[max(0, len(b.events)-20):] {
-				b.Logf("%10v %s %s %s", e.At.Round(time.Millisecond), e.Kind, e.Timer, e.Code)
-			}
 			b.Fatalf("waited in vain for %s; the box is in %s", what, s.Phase)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,8 +109,13 @@ func (c cut) resume(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.s = c.server
+	sealed, err := filepath.Glob(filepath.Join(c.dir, "outbox", "*", "manifest.json"))
+	must(t, err)
+	acked, err := filepath.Glob(filepath.Join(c.dir, "outbox", "*", "receipt.json"))
+	must(t, err)
 	b := start(t, c.dir, s, nil)
-	first := b.until("the start", func(s flow.State) bool { return s.Restored })
+	b.until("the start", func(s flow.State) bool { return s.Restored })
+	first := b.first
 	switch first.Phase {
 	case flow.Idle, flow.New, flow.NewQuiet, flow.Heard, flow.Draft, flow.Queued:
 	default:
@@ -118,10 +124,24 @@ func (c cut) resume(t *testing.T) {
 	if c.state.Take.N != 0 && first.Take.N == 0 && len(first.Unsent) == 0 && c.server.accepted(hopID(1)) == 0 {
 		t.Error("the take is gone")
 	}
+	if n := len(sealed) - len(acked) - halves(sealed); n != len(first.Unsent) || n > 0 != (first.Phase == flow.Queued) {
+		t.Errorf("%d replies are sealed; the box starts in %s with %d", n, first.Phase, len(first.Unsent))
+	}
 	b.online()
 	complete(b)
 	b.stop()
 	if got := s.snapshot(); got.accepted(hopID(1)) != 1 || len(got.replies) != 1 {
 		t.Errorf("%d replies are accepted of %d", got.accepted(hopID(1)), len(got.replies))
 	}
+}
+
+// halves counts what was not yet renamed into the outbox.
+func halves(manifests []string) int {
+	n := 0
+	for _, m := range manifests {
+		if strings.HasPrefix(filepath.Base(filepath.Dir(m)), ".") {
+			n++
+		}
+	}
+	return n
 }

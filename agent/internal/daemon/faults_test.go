@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -119,6 +120,56 @@ func TestDaemon_LaterOfferSurvivesTheEndOfTheEarlier(t *testing.T) {
 	b.phase(flow.Sent)
 	if r := s.snapshot().replies; len(r) != 2 || r[1].reply.Epoch != 2 {
 		t.Errorf("replies %+v", r)
+	}
+}
+
+// The second offer is on the disk and its media are not, when the citizen is
+// done with the first: putting that away must not take the second along.
+func TestDaemon_LaterOfferIsNotForgottenWithTheEarlier(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	o := s.offer(hopID(1), func(o *protocol.Offer) { o.PhotoAllowed = false }, whisper())
+	b := start(t, t.TempDir(), s, nil)
+	b.online()
+	b.phase(flow.New)
+	other := media.EncodeWAV(media.Babble("another", 1))
+	s.do(func() { s.hidden = true })
+	s.offer(hopID(1), func(p *protocol.Offer) {
+		files := p.Files
+		*p = o
+		p.Epoch, p.Files = 2, files
+	}, other)
+	b.pull()
+	for e, err := b.spool.Entry(hopID(1)); err != nil || e.Offer.Epoch != 2; e, err = b.spool.Entry(hopID(1)) {
+		time.Sleep(time.Millisecond)
+	}
+	b.tell(link.Hint{Kind: link.Recall, Ref: protocol.HopRef{Hop: hopID(1), Epoch: 1}})
+	b.phase(flow.Idle)
+	s.do(func() { s.hidden = false })
+	b.pull()
+	b.until("the second offer", func(s flow.State) bool { return s.Turn.Epoch == 2 })
+}
+
+// The server's list says "answered" before the receipt has come: that is our
+// own answer, and no reason to thank for a late one.
+func TestDaemon_AnsweredByUsIsNoRecall(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	o := s.offer(hopID(1), func(o *protocol.Offer) { o.PhotoAllowed = false }, whisper())
+	b := start(t, t.TempDir(), s, nil)
+	b.online()
+	b.record()
+	done := make(chan struct{})
+	s.do(func() {
+		s.onReceipt = func() {
+			o.State = protocol.OfferAnswered
+			b.d.post(b.d.ctx, func() { defer close(done); b.d.closed(o) })
+			<-done
+		}
+	})
+	b.press(flow.Review)
+	if st := b.phase(flow.Sent); st.Turn.Late {
+		t.Error("it was taken for late")
 	}
 }
 
@@ -246,10 +297,10 @@ func TestDaemon_FullDiskAtTheSeal(t *testing.T) {
 	b := start(t, dir, s, func(o *Options) {
 		must(t, o.Spool.Close())
 		var err error
-		o.Spool, err = spool.Open(spool.Options{Dir: dir, Rescan: 200 * time.Millisecond, Fault: func(op spool.Op, name string) error {
+		o.Spool, err = spool.Open(spool.Options{Dir: dir, Rescan: 200 * time.Millisecond, Fault: func(_ spool.Op, name string) error {
 			is := <-full
 			full <- is
-			if is && op != spool.OpRemove {
+			if is && strings.HasPrefix(name, "outbox/") {
 				return syscall.ENOSPC
 			}
 			return nil

@@ -41,6 +41,7 @@ type server struct {
 	mu        sync.Mutex
 	s         serverState
 	down      bool
+	hidden    bool // media cannot be had
 	lateHops  map[string]bool
 	recall    int    // status of take-backs; 0 is 200
 	dropped   int    // take-backs to carry out without an answer
@@ -145,7 +146,7 @@ func (s *server) getOffers(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) getMedia(w http.ResponseWriter, r *http.Request) {
 	data, ok := s.s.media[r.PathValue("digest")]
-	if !ok {
+	if !ok || s.hidden {
 		problem(w, 404, protocol.CodeNotFound)
 		return
 	}
