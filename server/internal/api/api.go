@@ -28,6 +28,8 @@ type Devices interface {
 	AuthenticateDevice(ctx context.Context, authorization string) (model.Device, error)
 	// RedeemThrottle bounds tries of enrolment codes by client address.
 	RedeemThrottle(ctx context.Context, ip string) error
+	// RedeemDone gives back what a try with a good code took.
+	RedeemDone(ctx context.Context, ip string) error
 }
 
 // Media opens stored bytes by digest.
@@ -115,6 +117,9 @@ func (a *API) enroll(c echo.Context) error {
 	}
 	d, err := a.Relay.Enroll(c.Request().Context(), r)
 	if err != nil {
+		return err
+	}
+	if err := a.Devices.RedeemDone(c.Request().Context(), c.RealIP()); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, protocol.EnrollResponse{

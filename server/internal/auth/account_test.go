@@ -173,6 +173,44 @@ func TestThrottle_Account(t *testing.T) {
 	}
 }
 
+// A crowd of strangers uses up what all may try together.
+func TestThrottle_CrowdDoesNotLockOut(t *testing.T) {
+	r := newRig(t, false)
+	r.withAnn(t)
+	owner := newBrowser(t, r.site())
+	if status := owner.signIn(annPass); status != http.StatusSeeOther {
+		t.Fatal(status)
+	}
+	if status, _ := owner.do("POST", "/sign-out", nil); status != http.StatusNoContent {
+		t.Fatal(status)
+	}
+	for range allSignIns.limit - 1 {
+		if err := r.spend(t.Context(), charge{allSignIns, ""}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.SignIn(r.visiting(t), annMail, annPass, "198.51.100.99"); code(err) != protocol.CodeThrottled {
+		t.Errorf("a new browser in the crowd: %v", err)
+	}
+	if status := owner.signIn(annPass); status != http.StatusSeeOther {
+		t.Errorf("the owner is locked out: %d", status)
+	}
+	// A known browser is bounded as well.
+	for range knownSignIns.limit - 2 {
+		if err := r.spend(t.Context(), charge{knownSignIns, ""}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{http.StatusSeeOther, http.StatusTooManyRequests} {
+		if status, _ := owner.do("POST", "/sign-out", nil); status != http.StatusNoContent {
+			t.Fatal(status)
+		}
+		if status := owner.signIn(annPass); status != want {
+			t.Errorf("known browsers: %d, want %d", status, want)
+		}
+	}
+}
+
 func TestThrottle_SuccessForgives(t *testing.T) {
 	r := newRig(t, false)
 	r.withAnn(t)
@@ -223,6 +261,19 @@ func TestRedeemThrottle(t *testing.T) {
 	}
 	if err := r.RedeemThrottle(t.Context(), "192.0.2.8"); err != nil {
 		t.Errorf("somebody else: %v", err)
+	}
+	for range perRedeemer.limit + 1 { // never less than none
+		if err := r.RedeemDone(t.Context(), home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range perRedeemer.limit {
+		if err := r.RedeemThrottle(t.Context(), home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.RedeemThrottle(t.Context(), home); code(err) != protocol.CodeThrottled {
+		t.Errorf("all tries were given back, and one more: %v", err)
 	}
 	r.pass(perRedeemer.window)
 	if err := r.RedeemThrottle(t.Context(), home); err != nil {

@@ -91,8 +91,8 @@ func errWrong() error {
 // protocol.CodeSignIn, or with protocol.CodeThrottled and the time to wait.
 //
 // Attempts are counted for each account, client and in all. A browser that was
-// signed in to this account before is counted by itself, so that a stranger
-// who uses up the account's attempts does not lock its owner out.
+// signed in to this account before is counted by itself, so that strangers who
+// use up the account's attempts, or all, do not lock its owner out.
 func (s *Service) SignIn(ctx context.Context, email, password, ip string) (model.User, error) {
 	v, err := visitFrom(ctx)
 	if err != nil {
@@ -103,10 +103,12 @@ func (s *Service) SignIn(ctx context.Context, email, password, ip string) (model
 		address = "" // nobody's: counted and compared like any other
 	}
 	account := charge{perAccount, s.key.mac("sign-in account", address)}
+	all := charge{allSignIns, ""}
 	if s.knows(v, address) {
+		all = charge{knownSignIns, ""}
 		account = charge{perBrowser, account.key + "/" + ClientPrefix(ip)}
 	}
-	if err := s.spend(ctx, charge{perClient, ClientPrefix(ip)}, account, charge{allSignIns, ""}); err != nil {
+	if err := s.spend(ctx, charge{perClient, ClientPrefix(ip)}, account, all); err != nil {
 		return model.User{}, err
 	}
 

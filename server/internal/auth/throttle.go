@@ -24,6 +24,9 @@ var (
 	perBrowser = budget{"signin/browser/", 10, 15 * time.Minute}
 	perClient  = budget{"signin/client/", 60, 15 * time.Minute}
 	allSignIns = budget{"signin/all", 1000, 15 * time.Minute}
+	// Browsers that were signed in before have a budget of their own, so that a
+	// crowd of strangers who use the other one up lock nobody out.
+	knownSignIns = budget{"signin/known", 1000, 15 * time.Minute}
 
 	perRedeemer = budget{"enrol/client/", 20, 15 * time.Minute}
 	// 1000 tries in 15 minutes find one of 2^49 codes within its day with a
@@ -78,8 +81,30 @@ func inWords(d time.Duration) string {
 	return fmt.Sprintf("%d %ss", n, unit)
 }
 
+// redeemCharges are what one try of an enrolment code costs.
+func redeemCharges(ip string) []charge {
+	return []charge{{perRedeemer, ClientPrefix(ip)}, {allRedeems, ""}}
+}
+
 // RedeemThrottle counts one try of an enrolment code from a client address,
 // before the code is looked at.
 func (s *Service) RedeemThrottle(ctx context.Context, ip string) error {
-	return s.spend(ctx, charge{perRedeemer, ClientPrefix(ip)}, charge{allRedeems, ""})
+	return s.spend(ctx, redeemCharges(ip)...)
+}
+
+// RedeemDone gives a try back that RedeemThrottle counted and that was no
+// guess: a workshop may enrol many boxes from one address.
+func (s *Service) RedeemDone(ctx context.Context, ip string) error {
+	err := s.store.Tx(ctx, func(tx *store.Tx) error {
+		for _, c := range redeemCharges(ip) {
+			if err := tx.ThrottleGiveBack(ctx, c.name+c.key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("give a try back: %w", err)
+	}
+	return nil
 }

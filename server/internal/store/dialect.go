@@ -84,8 +84,12 @@ func busy(err error) bool {
 }
 
 // changed reports that a schema change was made before: MySQL commits each by
-// itself, so that a start that was killed may meet its own work.
+// itself, so that a start that was killed may meet its own work; and of two that
+// start at once on SQLite, the second meets what the first did.
 func changed(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() == 1 && strings.Contains(e.Error(), " already exists")
+	}
 	e, ok := errors.AsType[*mysql.MySQLError](err) // table, column or key exists; cannot drop what is gone
 	return ok && (e.Number == 1050 || e.Number == 1060 || e.Number == 1061 || e.Number == 1091)
 }

@@ -263,6 +263,7 @@ func everything(ctx context.Context, tx *Tx, w *model.Whisper, reply model.Reply
 		_, _, err = tx.Throttle(ctx, "k", at, 5, time.Hour)
 		try(err)
 	}
+	try(tx.ThrottleGiveBack(ctx, "k"))
 	_, err = tx.PurgeThrottles(ctx, noon.Add(2*time.Hour))
 	try(err)
 	try(tx.ThrottleReset(ctx, "k"))

@@ -75,8 +75,10 @@ func (s *Store) schemaVersion(ctx context.Context) (int64, error) {
 func (s *Store) step(version int64, text string) *goose.Migration {
 	if s.d.ddlInTx {
 		return goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, text)
-			return err
+			if _, err := tx.ExecContext(ctx, text); err != nil && !changed(err) {
+				return err
+			}
+			return nil
 		}}, nil)
 	}
 	return goose.NewGoMigration(version, &goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error {

@@ -41,6 +41,11 @@ func (tx *Tx) Throttle(ctx context.Context, key string, now time.Time, limit int
 	return err == nil, 0, wrap(err, "begin a throttle anew")
 }
 
+// ThrottleGiveBack takes one counted attempt under key back.
+func (tx *Tx) ThrottleGiveBack(ctx context.Context, key string) error {
+	return wrap(tx.q.UnhitThrottle(ctx, key), "give an attempt back")
+}
+
 // ThrottleReset forgets the attempts under key.
 func (tx *Tx) ThrottleReset(ctx context.Context, key string) error {
 	return wrap(tx.q.DeleteThrottle(ctx, key), "forget a throttle")

@@ -17,3 +17,6 @@ DELETE FROM throttles WHERE name = ?;
 
 -- name: PurgeThrottles :execrows
 DELETE FROM throttles WHERE ends_at <= ?;
+
+-- name: UnhitThrottle :exec
+UPDATE throttles SET hits = hits - 1 WHERE name = ? AND hits > 0;

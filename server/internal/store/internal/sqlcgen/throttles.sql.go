@@ -103,3 +103,12 @@ func (q *Queries) Throttle(ctx context.Context, name string) (Throttle, error) {
 	)
 	return i, err
 }
+
+const unhitThrottle = `-- name: UnhitThrottle :exec
+UPDATE throttles SET hits = hits - 1 WHERE name = ? AND hits > 0
+`
+
+func (q *Queries) UnhitThrottle(ctx context.Context, name string) error {
+	_, err := q.db.ExecContext(ctx, unhitThrottle, name)
+	return err
+}
