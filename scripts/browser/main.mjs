@@ -289,7 +289,12 @@ const tests = [
     await browser.enlarge(page, 'project');
     await go('/');
     await sees('.waits', 'has waited');
+    assert.equal(await page.locator('#new #title').isVisible(), false, 'the form is open before it is wanted');
     await browser.inspect(page, 'projects');
+    await page.click('#new summary');
+    await page.fill('#new #title', ' ');
+    await refusedWith(422, () => page.click('text=Make the project'));
+    await sees('#new #title-problem', 'missing');
   }],
 
   ['a box is revoked', async () => {
