@@ -74,9 +74,6 @@ func demo(ctx context.Context, s settings, scr screen) (err error) {
 		}
 	}
 	if err := d.follow(ctx, id); err != nil {
-		if !s.once && ctx.Err() != nil {
-			return nil // Ctrl-C is how this demo ends
-		}
 		return err
 	}
 	record, err := res.gather(ctx, w, d.me, id)

@@ -102,7 +102,7 @@ func (d *show) alive(lastChange time.Time) error {
 
 // summary says what came of it.
 func (d *show) summary(w world.Whisper, dir string) {
-	rows := [][]string{{"HOP", "BOX", "OFFERED", "HEARD", "ANSWERED", "RECORDING", "PICTURE", "SHA-256"}}
+	rows := [][]string{{"HOP", "BOX", "OFFERED", "HEARD", "ANSWERED", "RECORDING", "PICTURE", "SHA-256 OF THE RECORDING"}}
 	rows = append(rows, d.row("seed", "–", nil, nil, nil, w.Origin.Files))
 	for _, h := range w.Hops {
 		rows = append(rows, d.row(fmt.Sprint(h.Position), h.Device, h.OfferedAt, h.HeardAt, h.ReceivedAt, h.Files))
@@ -110,7 +110,7 @@ func (d *show) summary(w world.Whisper, dir string) {
 	d.say("")
 	d.table(rows)
 	d.say("")
-	d.done("the order is the one that the seed %s… gives (%s)", w.Seed[:min(8, len(w.Seed))], w.OrderAlgorithm)
+	d.done("the order is the one that the seed %s gives (%s)", w.Seed, w.OrderAlgorithm)
 	d.done("%d files have the SHA-256 that the record says; no shared copy carries EXIF", len(w.Files()))
 	d.done("the mail “whisper complete” is written")
 	if dir != "" {

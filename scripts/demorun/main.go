@@ -9,8 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -48,6 +50,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "scripts/demo: %v Type scripts/demo --help.\n", err)
 		return exitUsage
 	}
+	if err := s.readable(); err != nil {
+		fmt.Fprintf(stderr, "scripts/demo: %v\n", err)
+		return exitFailed
+	}
 	if err := demo(ctx, s, screen{out: stdout, live: isTerminal(stdout)}); err != nil {
 		if ctx.Err() != nil {
 			fmt.Fprintln(stderr, "scripts/demo: stopped before the whisper was complete.")
@@ -73,19 +79,69 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.speed, "speed", 0, "")
 	f.StringVar(&s.bin, "bin", "bin", "") // for scripts/demo itself and for tests
 	if err := f.Parse(args); err != nil {
-		return s, fmt.Errorf("%w.", err) //nolint:staticcheck,revive // a sentence for people follows
+		return s, inWords(err)
 	}
-	return s, s.check(f.Args())
-}
-
-// check refuses what makes no sense, before anything is started.
-func (s *settings) check(rest []string) error {
-	if s.speed == 0 {
+	given := false
+	f.Visit(func(g *flag.Flag) { given = given || g.Name == "speed" })
+	if !given {
 		s.speed = 1
 		if s.once {
 			s.speed = 50
 		}
 	}
+	return s, s.check(f.Args())
+}
+
+// What package flag says, and how a person would.
+var spoken = []struct {
+	said  *regexp.Regexp
+	words string
+}{
+	{regexp.MustCompile(`^flag provided but not defined: -+(.*)$`), "There is no option --$1."},
+	{regexp.MustCompile(`^flag needs an argument: -+(.*)$`), "--$1 needs a value behind it."},
+	{regexp.MustCompile(`(?s)^invalid value "(.*)" for flag -+(.*?): .*$`), "--$2 $1 is not a number."},
+	{regexp.MustCompile(`^invalid boolean value .* for -+(.*?): .*$`), "--$1 takes no value."},
+	{regexp.MustCompile(`^bad flag syntax: (.*)$`), "$1 is not an option."},
+	{regexp.MustCompile(`^flag: help requested$`), "scripts/demo --help is the help."},
+}
+
+func inWords(err error) error {
+	for _, s := range spoken {
+		if s.said.MatchString(err.Error()) {
+			return errors.New(s.said.ReplaceAllString(err.Error(), s.words))
+		}
+	}
+	return err
+}
+
+// readable refuses files that are not there. What they are, the server judges.
+func (s *settings) readable() error {
+	for _, f := range []struct{ title, path string }{{"picture", s.image}, {"recording", s.audio}} {
+		if f.path == "" {
+			continue
+		}
+		st, err := os.Stat(f.path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("there is no %s %s. Look at the name again.", f.title, f.path) //nolint:staticcheck,revive // a sentence for people
+		case err == nil && !st.Mode().IsRegular():
+			return fmt.Errorf("the %s %s is not a file. Name a file.", f.title, f.path) //nolint:staticcheck,revive // as above
+		}
+		if err == nil {
+			var o *os.File
+			if o, err = os.Open(f.path); err == nil {
+				err = o.Close()
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("the %s %s may not be read by this user. Look at its permissions.", f.title, f.path) //nolint:staticcheck,revive // as above
+		}
+	}
+	return nil
+}
+
+// check refuses what makes no sense, before anything is started.
+func (s *settings) check(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("%q is not expected here.", rest[0]) //nolint:staticcheck,revive // as above
@@ -111,7 +167,7 @@ func (s *settings) check(rest []string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("--me %s is none of the boxes %v.", s.me, names(s.boxes)) //nolint:staticcheck,revive // as above
+	return fmt.Errorf("--me %s is none of the boxes %s.", s.me, strings.Join(names(s.boxes), ", ")) //nolint:staticcheck,revive // as above
 }
 
 // seedDigits is the length of an ordering seed, in hexadecimal digits.

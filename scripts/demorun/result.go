@@ -65,19 +65,37 @@ func clear(dir string) error {
 	}
 	old, err := os.ReadFile(filepath.Join(dir, "whisper.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(filepath.Join(dir, "media")); err == nil {
-			return fmt.Errorf("--out %s has a folder media that no demo left there. Name another folder", dir)
+		for _, name := range []string{"media", "mail.eml"} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				return fmt.Errorf("--out %s has a %s that no demo left there. Name another folder", dir, name)
+			}
 		}
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("--out %s cannot be read: %w", dir, err)
 	}
-	if _, err := world.ParseWhisper(old); err != nil {
+	earlier, err := world.ParseWhisper(old)
+	if err != nil {
 		return fmt.Errorf("--out %s has a whisper.json that no demo left there. Name another folder", dir)
 	}
-	for _, name := range []string{"whisper.json", "mail.eml", "media"} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+	// Only what it names; whatever else lies in media/ is somebody's. The record
+	// goes last: while it is there, the rest can be found again.
+	list := []string{"mail.eml"}
+	for _, f := range earlier.Files() {
+		if filepath.Base(f.Name) != f.Name {
+			return fmt.Errorf("--out %s has a whisper.json that no demo left there. Name another folder", dir)
+		}
+		list = append(list, filepath.Join("media", f.Name))
+	}
+	for _, name := range append(list, "whisper.json") {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the result of an earlier run cannot be removed: %w", err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "media")); err == nil && len(left) == 0 {
+		err = os.Remove(filepath.Join(dir, "media"))
+		if err != nil {
 			return fmt.Errorf("the result of an earlier run cannot be removed: %w", err)
 		}
 	}
@@ -151,10 +169,35 @@ func (r *result) keep() error {
 		}
 		return nil
 	}
-	for _, name := range []string{"media", "mail.eml", "whisper.json"} {
+	names, err := r.names()
+	if err != nil {
+		return fmt.Errorf("put the result into %s: %w", r.dir, err)
+	}
+	if err := os.MkdirAll(filepath.Join(r.dir, "media"), 0o755); err != nil { //nolint:gosec // as above
+		return fmt.Errorf("put the result into %s: %w", r.dir, err)
+	}
+	for _, name := range names {
+		if _, err := os.Lstat(filepath.Join(r.dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s has a file %s that no demo left there. Name another folder", r.dir, name)
+		}
+	}
+	for _, name := range names {
 		if err := os.Rename(filepath.Join(r.stage, name), filepath.Join(r.dir, name)); err != nil {
 			return fmt.Errorf("put the result into %s: %w", r.dir, err)
 		}
 	}
 	return nil
+}
+
+// names lists the files of the result, whisper.json last.
+func (r *result) names() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(r.stage, "media"))
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, filepath.Join("media", e.Name()))
+	}
+	return append(list, "mail.eml", "whisper.json"), nil
 }
