@@ -96,16 +96,22 @@ func HashSecret(secret string) string {
 }
 
 // CleanName trims a name for people and reports whether it may be kept: 1 to
-// MaxNameRunes runes, valid UTF-8, no control or invisible formatting characters.
+// MaxNameRunes runes, valid UTF-8, something to see, no control or invisible
+// formatting characters but the joiners that Persian and some emoji need.
 func CleanName(s string) (string, bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxNameRunes {
 		return "", false
 	}
+	visible := false
 	for _, r := range s {
+		if r == '\u200c' || r == '\u200d' {
+			continue
+		}
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
 			return "", false
 		}
+		visible = visible || !unicode.IsSpace(r)
 	}
-	return s, true
+	return s, visible
 }

@@ -18,6 +18,10 @@ const (
 	MaxNameRunes = 80
 	// MaxOffers bounds one page of offers.
 	MaxOffers = 100
+	// MaxEpoch bounds how often a hop is offered anew.
+	MaxEpoch = 1_000_000
+	// MaxRecallSeconds bounds the time in which a reply can be taken back: a week.
+	MaxRecallSeconds = 7 * 24 * 60 * 60
 )
 
 // Heartbeat of the socket, both ways (design 4.2).

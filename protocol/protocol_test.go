@@ -117,6 +117,8 @@ func TestCleanName(t *testing.T) {
 		{"<script>alert(1)</script>", "<script>alert(1)</script>"}, // pages escape; a name is a name
 		{"../../etc", "../../etc"},
 		{"日本", "日本"},
+		{"نامه\u200cها", "نامه\u200cها"}, {"👩\u200d👧", "👩\u200d👧"},
+		{"\u200d", ""}, {"\u200c \u200d", ""},
 		{strings.Repeat("ü", MaxNameRunes), strings.Repeat("ü", MaxNameRunes)},
 		{strings.Repeat("ü", MaxNameRunes+1), ""},
 		{"", ""}, {" \t ", ""}, {"a\r\nb", ""}, {"a\x00", ""}, {"a\u202eb", ""}, {"a\u200bb", ""}, {"a\u2028b", ""}, {"\xff", ""},
@@ -274,7 +276,7 @@ func FuzzNormalizeCode(f *testing.F) {
 }
 
 func FuzzCleanName(f *testing.F) {
-	for _, s := range []string{"Jané", "a\r\nb", "\u202e", " x "} {
+	for _, s := range []string{"Jané", "a\r\nb", "\u202e", " x ", "\u200d", "a\u200c"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

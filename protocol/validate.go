@@ -114,7 +114,7 @@ func (o Offer) Check() error {
 	switch {
 	case !ValidID(o.Hop), !ValidID(o.Whisper):
 		return errors.New("the offer names no hop")
-	case o.Position < 1, o.Epoch < 1, o.RecallSeconds < 0:
+	case o.Position < 1, o.Epoch < 1, o.Epoch > MaxEpoch, o.RecallSeconds < 0, o.RecallSeconds > MaxRecallSeconds:
 		return errors.New("the offer's numbers make no sense")
 	case !slices.Contains([]OfferState{OfferOpen, OfferWithdrawn, OfferAnswered}, o.State):
 		return fmt.Errorf("the offer has the unknown state %.20q", o.State)

@@ -49,6 +49,9 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	// Nobody's by default: an address that a client can choose is no address.
 	TrustedProxies []string
+	// Beside says that a server may be running on the same data: a database of
+	// another version is refused and never changed.
+	Beside bool
 
 	waits waits
 }
@@ -113,7 +116,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if dsn == "" {
 		dsn = "sqlite:" + filepath.Join(cfg.Data, "illumi.db")
 	}
-	if a.store, err = store.Open(ctx, store.Options{DSN: dsn, Logger: log}); err != nil {
+	if a.store, err = store.Open(ctx, store.Options{DSN: dsn, Logger: log, AsItIs: cfg.Beside}); err != nil {
 		return nil, databaseError(err)
 	}
 	if a.blobs, err = blob.Open(filepath.Join(cfg.Data, "media")); err != nil {

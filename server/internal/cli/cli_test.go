@@ -255,6 +255,37 @@ func TestAdministration_NeedsAServersData(t *testing.T) {
 	}
 }
 
+// A newer command must not change the database under an older server.
+func TestAdministration_LeavesAnOlderDatabaseAlone(t *testing.T) {
+	dir := served(t)
+	run(t, "four words will do\n", nil, "user", "add", "ann@example.org", "--data", dir).is(t, 0, "", "")
+	db, err := sql.Open("sqlite", filepath.Join(dir, "illumi.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := db.Exec("DELETE FROM goose_db_version WHERE version_id = (SELECT MAX(version_id) FROM goose_db_version)"); err != nil {
+		t.Fatal(err)
+	}
+	version := func() (v int) {
+		if err := db.QueryRow("SELECT MAX(version_id) FROM goose_db_version").Scan(&v); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	older := version()
+	run(t, "", nil, "user", "list", "--data", dir).is(t, 1, "", "was made by an older illumi-server; stop that one")
+	if v := version(); v != older {
+		t.Errorf("the schema went from %d to %d", older, v)
+	}
+	run(t, "", nil, "migrate", "--data", dir).is(t, 0, "up to date", "")
+	run(t, "", nil, "user", "list", "--data", dir).is(t, 0, "ann@example.org", "")
+}
+
 func TestServe_TellsWhatIsWrong(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

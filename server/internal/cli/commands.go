@@ -39,6 +39,7 @@ func (p *program) openExisting(cmd *cobra.Command, use func(context.Context, *ap
 	if err := dataExists(cfg); err != nil {
 		return err
 	}
+	cfg.Beside = true
 	a, err := app.New(cmd.Context(), cfg, p.logger(max(level, slog.LevelWarn)))
 	if err != nil {
 		return err

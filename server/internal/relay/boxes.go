@@ -144,8 +144,11 @@ func (s *Service) Enroll(ctx context.Context, r protocol.EnrollRequest) (model.D
 			return err
 		}
 		if err := w.CreateDevice(ctx, device); err != nil {
-			if errors.Is(err, store.ErrExists) {
+			switch store.ExistsKey(err) {
+			case store.KeyDeviceName:
 				return nameTaken(name)
+			case store.KeyDeviceSecret:
+				return model.Refuse(protocol.CodeConflict, "This box is enrolled already.", "Use it as it is; the code is still good for another box.")
 			}
 			return err
 		}

@@ -184,3 +184,19 @@ func TestOtherBoard_isWrittenDown(t *testing.T) {
 		r.reply(id, r.offer(id), "the right board goes on")
 	})
 }
+
+func TestEnroll_secretThatIsKnown(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ann := r.enrol("ann")[0]
+		code, _, err := r.s.MakeCode(r.ctx, r.admin, "ben")
+		r.must(err)
+		_, err = r.s.Enroll(r.ctx, enrolment(code, "ann"))
+		if e, ok := model.AsError(err); !ok || e.Code != protocol.CodeConflict || e.Sentence != "This box is enrolled already." {
+			t.Errorf("ann's box with a second code: %v", err)
+		}
+		d, err := r.s.Enroll(r.ctx, enrolment(code, "ben"))
+		if err != nil || d.ID == ann {
+			t.Errorf("the code was used up: %v", err)
+		}
+	})
+}

@@ -228,9 +228,15 @@ func (s *Service) TakeBack(ctx context.Context, device, hopID, replyID string) (
 		if err != nil {
 			return err
 		}
-		if reply.State == protocol.ReplyTakenBack {
+		switch reply.State {
+		case protocol.ReplyTakenBack:
 			receipt = receiptOf(reply)
 			return nil
+		case protocol.ReplyLate:
+			return &model.Error{
+				Code: protocol.CodeReplyForwarded, State: string(reply.State),
+				Sentence: "This answer came after its turn. It went to nobody, and cannot be taken back.", Next: "Ring the study team.",
+			}
 		}
 		seq, ok, err := w.ClaimDevice(ctx, device, hopID)
 		if err == nil && !ok {

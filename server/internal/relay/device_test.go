@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"strings"
 	"testing"
 
 	"illumi/protocol"
@@ -40,6 +41,24 @@ func TestReply_lateOnesAreBounded(t *testing.T) {
 		}
 		if len(v.Replies) != 1+kept || told != 1 {
 			t.Errorf("%d replies are stored, and it is told %d times", len(v.Replies), told)
+		}
+	})
+}
+
+func TestTakeBack_ofALateAnswer(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ann := r.enrol("ann")[0]
+		w := r.start(r.project(model.ForwardPause), []string{ann}, 1)
+		o := r.offer(ann)
+		r.reply(ann, o, "in time")
+		late := r.reply(ann, o, "late")
+		_, err := r.s.TakeBack(r.ctx, ann, o.Hop, late.Reply)
+		e, ok := model.AsError(err)
+		if !ok || e.Code != protocol.CodeReplyForwarded || e.State != "late" || strings.Contains(e.Sentence, "gone on") {
+			t.Errorf("taking a late answer back: %v", err)
+		}
+		if got := r.view(w.ID).Whisper.Hops[0].State; got != model.HopHeld {
+			t.Errorf("the turn is %s", got)
 		}
 	})
 }

@@ -15,6 +15,8 @@ var (
 	ErrConflict = errors.New("changed by somebody else meanwhile")
 	// ErrExists says that a unique key is taken; ExistsKey says which.
 	ErrExists = errors.New("exists already")
+	// ErrOlder says that the schema is older than this program's.
+	ErrOlder = errors.New("the database was made by an older illumi-server; stop that one, start this one's serve or type illumi-server migrate, and try again")
 	// ErrNewer says that a newer program made the database's schema.
 	ErrNewer = errors.New("the database was made by a newer illumi-server; start that one, or restore a backup")
 )

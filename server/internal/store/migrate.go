@@ -21,8 +21,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date, or says that it is newer than this program.
-func (s *Store) migrate(ctx context.Context, schema fs.FS) error {
+// migrate brings the schema up to date, or says that it is newer than this
+// program; or older, where it has to stay as it is.
+func (s *Store) migrate(ctx context.Context, schema fs.FS, asItIs bool) error {
 	files, err := fs.Glob(schema, "migrations/*.sql")
 	if err != nil {
 		return fmt.Errorf("store: list the migrations: %w", err)
@@ -44,6 +45,12 @@ func (s *Store) migrate(ctx context.Context, schema fs.FS) error {
 	}
 	// Asked first, without the lock: a start with nothing to do waits for nobody.
 	have, err := s.schemaVersion(ctx)
+	if asItIs && err == nil && have < newest {
+		return fmt.Errorf("store: the database at %s has schema %d, this program needs %d: %w", s.d.where, have, newest, ErrOlder)
+	}
+	if asItIs && err != nil {
+		return fmt.Errorf("store: the database at %s has no schema of illumi (%w): %w", s.d.where, err, ErrOlder)
+	}
 	if err != nil || have < newest { // an error: there is no version table yet
 		if err := s.checkCollation(ctx); err != nil {
 			return err

@@ -19,7 +19,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 		if _, err := s.d.write.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)"); err != nil {
 			t.Fatal(err)
 		}
-		err := s.migrate(t.Context(), migrations)
+		err := s.migrate(t.Context(), migrations, false)
 		if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "99999") {
 			t.Errorf("got %v, want ErrNewer that names the versions", err)
 		}
@@ -37,7 +37,7 @@ func TestMigrationsAreRepeatable(t *testing.T) {
 		}
 		later["migrations/90001_nickname.sql"] = &fstest.MapFile{Data: []byte("ALTER TABLE users ADD COLUMN nickname VARCHAR(20) NOT NULL DEFAULT '';")}
 		later["migrations/90002_by_nickname.sql"] = &fstest.MapFile{Data: []byte("CREATE INDEX users_nickname ON users (nickname);")}
-		if err := s.migrate(t.Context(), later); err != nil {
+		if err := s.migrate(t.Context(), later, false); err != nil {
 			t.Fatal(err)
 		}
 		forget := "DELETE FROM goose_db_version WHERE version_id > 0"
@@ -48,7 +48,7 @@ func TestMigrationsAreRepeatable(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !s.d.ddlInTx {
-			if err := s.migrate(t.Context(), later); err != nil {
+			if err := s.migrate(t.Context(), later, false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -203,4 +203,40 @@ func must2[V any](v V, err error) func(testing.TB) V {
 		}
 		return v
 	}
+}
+
+func TestOpen_asItIs(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, dsn string) {
+		open := func(asItIs bool) error {
+			s, err := Open(t.Context(), Options{DSN: dsn, AsItIs: asItIs})
+			if err != nil {
+				return err
+			}
+			return s.Close()
+		}
+		if err := open(true); !errors.Is(err, ErrOlder) {
+			t.Errorf("an empty database: %v", err)
+		}
+		if err := open(false); err != nil {
+			t.Fatal(err)
+		}
+		if err := open(true); err != nil {
+			t.Errorf("our own version: %v", err)
+		}
+		s, err := Open(t.Context(), Options{DSN: dsn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.d.write.Exec("DELETE FROM goose_db_version WHERE version_id = 15")
+		before, verr := s.schemaVersion(t.Context())
+		if err := errors.Join(err, verr, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if err := open(true); !errors.Is(err, ErrOlder) || before != 14 {
+			t.Errorf("an older database, schema %d: %v", before, err)
+		}
+		if err := open(false); err != nil {
+			t.Errorf("brought up to date: %v", err)
+		}
+	})
 }

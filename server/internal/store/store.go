@@ -30,6 +30,9 @@ type Options struct {
 	// address exists and is ours alone; a SQLite file is made where there is none.
 	DSN    string
 	Logger *slog.Logger // nil: none
+	// AsItIs refuses an older schema with ErrOlder and changes nothing: an older
+	// program may be running on it.
+	AsItIs bool
 }
 
 // Store is an open database, safe for use by many goroutines.
@@ -65,7 +68,7 @@ func open(ctx context.Context, o Options, schema fs.FS) (*Store, error) {
 	}
 	err = s.Ping(ctx)
 	if err == nil {
-		err = s.migrate(ctx, schema)
+		err = s.migrate(ctx, schema, o.AsItIs)
 	}
 	if err == nil {
 		err = s.loadServerID(ctx)

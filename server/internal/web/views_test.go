@@ -93,6 +93,28 @@ func TestStates_areComplete(t *testing.T) {
 	}
 }
 
+// A revoked box does nothing any more, however far it had come.
+func TestHopState_ofARevokedBox(t *testing.T) {
+	at := time.Unix(1, 0)
+	for _, h := range []model.Hop{
+		{State: model.HopPlanned}, {State: model.HopPlanned, ReadyAt: at}, {State: model.HopOffered}, {State: model.HopDelivered},
+		{State: model.HopHeard}, {State: model.HopHeard, RecordingAt: at}, {State: model.HopHeard, SavedAt: at},
+	} {
+		box := presence{Kind: model.PresenceRevoked}
+		if s := hopState(h, model.WhisperTravelling, box); s.Tone != "bad" || !strings.Contains(s.Word, "revoked") {
+			t.Errorf("%+v: %+v", h, s)
+		}
+		if news := hopNews(hopView{Hop: h, Presence: box}); news != "waits for" {
+			t.Errorf("%+v: the whisper %s it", h, news)
+		}
+	}
+	for _, s := range []model.HopState{model.HopHeld, model.HopApproved, model.HopWithdrawn} {
+		if got := hopState(model.Hop{State: s}, model.WhisperTravelling, presence{Kind: model.PresenceRevoked}); got != hopStates[s] {
+			t.Errorf("%s: %+v", s, got)
+		}
+	}
+}
+
 // view makes a whisper in a state, with a hop in each state, and names people
 // might give.
 func view(s model.WhisperState, name string, media bool, now time.Time) relay.View {

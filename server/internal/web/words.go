@@ -41,8 +41,10 @@ var hopStates = map[model.HopState]state{
 func hopState(h model.Hop, whisper model.WhisperState, box presence) state {
 	s := hopStates[h.State]
 	switch {
-	case h.State == model.HopOffered && box.Kind == model.PresenceRevoked:
+	case box.Kind == model.PresenceRevoked && (h.State.AtBox() || h.State == model.HopPlanned && !h.ReadyAt.IsZero()):
 		return state{"waits for a box that was revoked", "warning", "bad"}
+	case box.Kind == model.PresenceRevoked && h.State == model.HopPlanned:
+		return state{"not yet its turn, and its box was revoked", "warning", "bad"}
 	case h.State == model.HopOffered && !box.Alive():
 		return state{"waits until the box is online", "held", "hold"}
 	case h.State == model.HopPlanned && !h.ReadyAt.IsZero():
@@ -162,6 +164,9 @@ var eventWords = map[string]string{
 
 // hopNews is what the summary says of the turn that the whisper waits for.
 func hopNews(h hopView) string {
+	if h.Presence.Kind == model.PresenceRevoked && (h.Hop.State.AtBox() || h.Hop.State == model.HopPlanned) {
+		return "waits for"
+	}
 	switch h.Hop.State {
 	case model.HopPlanned:
 		return "waits for a turn at"
