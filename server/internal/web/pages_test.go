@@ -96,7 +96,7 @@ func TestStart_keepsWhatWasTyped(t *testing.T) {
 		bad   []string
 	}{
 		{"title", []string{"\x00"}}, {"audio", []string{""}}, {"audio", []string{foreign}}, {"boxes", nil}, {"boxes", []string{"nonsense"}},
-		{"count", []string{"51"}}, {"count", []string{"many"}}, {"count", []string{"-1"}}, {"seed", []string{"5eed"}}, {"image", []string{PathUploads + "gone"}},
+		{"count", []string{"51"}}, {"count", []string{"many"}}, {"count", []string{"-1"}}, {"count", []string{"0"}}, {"seed", []string{"5eed"}}, {"image", []string{PathUploads + "gone"}},
 	} {
 		form := url.Values{}
 		for k, vs := range good {
@@ -109,6 +109,9 @@ func TestStart_keepsWhatWasTyped(t *testing.T) {
 		form[name] = tt.bad
 		got := v.post(at, form)
 		got.has(t, http.StatusUnprocessableEntity, `id="`+tt.field+`-problem"`, "autofocus")
+		if tt.field == "count" {
+			got.has(t, http.StatusUnprocessableEntity, "Choose 1 to 50.")
+		}
 		if tt.field != "audio" {
 			got.has(t, http.StatusUnprocessableEntity, `value="`+audio+`"`, "gulls &amp; co.wav")
 		}

@@ -134,7 +134,7 @@ func view(s model.WhisperState, name string, media bool, now time.Time) relay.Vi
 	}
 	for i, hs := range allHopStates {
 		id := string(hs)
-		v.Boxes[id] = model.Device{ID: id, Name: name + id, LastSeenAt: now.Add(-time.Duration(i) * 10 * time.Hour)}
+		v.Boxes[id] = model.Device{ID: id, Name: name + id, LastSeenAt: now.Add(-time.Duration(i) * 10 * time.Hour), ConnectedAt: now.Add(-200 * time.Hour)}
 		h := model.Hop{ID: id, DeviceID: id, Position: i + 1, State: hs, ReadyAt: now, OfferedAt: now, HeardAt: now, HoldUntil: now, EndedAt: now}
 		if hs == model.HopHeld || hs == model.HopApproved {
 			h.ReplyID, h.ReceivedAt = "r"+id, now
