@@ -30,7 +30,9 @@ type ready struct {
 
 // Reserve keeps an open offer durably, so that the server need not repeat it.
 // Reserving the same offer again changes nothing; a newer epoch replaces an
-// older one and an older one is refused with ErrStale.
+// older one and an older one is refused with ErrStale. A hop beyond the first
+// MaxOpen, or one whose media would not leave the reserve free, is refused with
+// ErrCrowded; the first one never is.
 func (s *Spool) Reserve(o protocol.Offer) (Entry, error) {
 	if err := o.Check(); err != nil {
 		return Entry{}, fmt.Errorf("spool: reserve: %w", err)
@@ -50,6 +52,11 @@ func (s *Spool) Reserve(o protocol.Offer) (Entry, error) {
 	case err != nil && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrDamaged):
 		return Entry{}, tell("reserve", err)
 	}
+	if errors.Is(err, ErrUnknown) {
+		if err := s.roomFor(o); err != nil {
+			return Entry{}, tell("reserve", err)
+		}
+	}
 	dir := path.Join("inbox", o.Hop)
 	if err := s.disk.mkdirSynced(dir); err != nil {
 		return Entry{}, tell("reserve", err)
@@ -64,6 +71,47 @@ func (s *Spool) Reserve(o protocol.Offer) (Entry, error) {
 	}
 	e, err := s.entry(o.Hop)
 	return e, tell("reserve", err)
+}
+
+// roomFor refuses what the box cannot take beside what it has promised to
+// fetch. The caller holds inboxMu.
+func (s *Spool) roomFor(o protocol.Offer) error {
+	names, err := s.disk.names("inbox")
+	if err != nil {
+		return err
+	}
+	open, bytes := 0, size(o.Files)
+	for _, hop := range names {
+		e, err := s.entry(hop)
+		switch {
+		case errors.Is(err, ErrUnknown), errors.Is(err, ErrDamaged):
+			continue // the cursor's file, or what Inbox clears away
+		case err != nil:
+			return err
+		}
+		if e.Offer.State == protocol.OfferOpen {
+			open++
+			bytes += size(s.missing(e))
+		}
+	}
+	if open == 0 {
+		return nil
+	}
+	if open >= s.o.MaxOpen {
+		return fmt.Errorf("%w: %d wait", ErrCrowded, open)
+	}
+	free, err := s.o.Free(s.o.Dir)
+	if err == nil && bytes > free-s.o.Reserve {
+		err = fmt.Errorf("%w: %d bytes to fetch, %d free", ErrCrowded, bytes, free)
+	}
+	return err
+}
+
+func size(files []protocol.File) (n int64) {
+	for _, f := range files {
+		n += f.Size
+	}
+	return n
 }
 
 func (s *Spool) unready(hop string) error {

@@ -33,6 +33,8 @@ var (
 	ErrDamaged = errors.New("damaged on the disk")
 	// ErrStale: a newer offer of the same hop is known.
 	ErrStale = errors.New("spool: a newer offer of this hop is known")
+	// ErrCrowded: the box holds as many offers as it can.
+	ErrCrowded = errors.New("spool: no room for another offer")
 	// ErrUnknown: there is no such hop, take or reply here.
 	ErrUnknown = errors.New("spool: not here")
 	// ErrMaybeSent: the server may hold the reply; only it can take it back.
@@ -48,6 +50,8 @@ type Options struct {
 	// Reserve is the free space, in bytes, below which Low is true; 0 is 200 MB
 	// (people.md E_DISK).
 	Reserve int64
+	// MaxOpen is how many open offers are kept at a time; 0 is 100.
+	MaxOpen int
 	// KeepSent and KeepSentFor bound what stays after its receipt; 0 is 5 items
 	// and 7 days (reliability.md R4).
 	KeepSent    int
@@ -84,6 +88,9 @@ var folders = []string{"inbox", "takes", "outbox", "sent", "outbox-damaged", "pr
 func Open(o Options) (*Spool, error) {
 	if o.Reserve == 0 {
 		o.Reserve = 200_000_000
+	}
+	if o.MaxOpen == 0 {
+		o.MaxOpen = 100
 	}
 	if o.KeepSent == 0 {
 		o.KeepSent = 5

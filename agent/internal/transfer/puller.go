@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"illumi/agent/internal/retry"
@@ -24,6 +25,10 @@ type PullerOptions struct {
 	// Closed is told that a hop which had arrived is withdrawn or answered. It
 	// may be told twice. The hop's media stay until Spool.Forget.
 	Closed func(protocol.Offer)
+	// Answered reports that the box has answered an open offer, which the server
+	// showed to a question asked at a time; then it is not fetched. Whoever
+	// reports so sees to it that the answer goes to the server. nil is never.
+	Answered func(o protocol.Offer, asked time.Time) (bool, error)
 	// Failed is told of each failure, with the number of attempts for that hop;
 	// hop is "" where the server could not be asked at all.
 	Failed func(hop string, attempts int, err error)
@@ -38,6 +43,8 @@ type PullerOptions struct {
 type Puller struct {
 	o    PullerOptions
 	wake chan struct{}
+
+	all atomic.Bool // ask for everything that waits, not only for changes
 
 	mu      sync.Mutex
 	hop     string // being fetched
@@ -67,6 +74,9 @@ func NewPuller(o PullerOptions) *Puller {
 	if o.Closed == nil {
 		o.Closed = func(protocol.Offer) {}
 	}
+	if o.Answered == nil {
+		o.Answered = func(protocol.Offer, time.Time) (bool, error) { return false, nil }
+	}
 	if o.Failed == nil {
 		o.Failed = func(string, int, error) {}
 	}
@@ -76,11 +86,21 @@ func NewPuller(o PullerOptions) *Puller {
 	if o.Backoff == nil {
 		o.Backoff = func() *retry.Backoff { return &retry.Backoff{Min: 2 * time.Second} }
 	}
-	return &Puller{o: o, wake: make(chan struct{}, 1), fetches: map[string]*fetch{}, asking: o.Backoff()}
+	p := &Puller{o: o, wake: make(chan struct{}, 1), fetches: map[string]*fetch{}, asking: o.Backoff()}
+	p.all.Store(true)
+	return p
 }
 
 // Wake makes the puller ask now: a hint came, or the network is back.
 func (p *Puller) Wake() { signal(p.wake) }
+
+// WakeAll makes the puller ask now for everything that waits as well, as it does
+// at its start: the connection is new, and so may be the server's past. A
+// cursor that its counter has overtaken would hide what is behind it.
+func (p *Puller) WakeAll() {
+	p.all.Store(true)
+	p.Wake()
+}
 
 // Recall stops a download of a hop at once and asks the server what is true.
 func (p *Puller) Recall(hop string) {
@@ -133,53 +153,82 @@ func (p *Puller) runOnce(ctx context.Context) (wait time.Duration, err error) {
 	return min(wait, next), errors.Join(err, fetchErr)
 }
 
-// ask reserves every change since the cursor and only then moves it.
+// maxPages bounds one round of questions, so that a server which never comes to
+// an end does not keep the box from fetching.
+const maxPages = 50
+
+// ask reserves every change since the cursor, and where need be what waits now.
 func (p *Puller) ask(ctx context.Context) error {
 	server := p.o.ServerID()
 	since, err := p.o.Spool.Cursor(server)
 	if err != nil {
 		return err
 	}
-	for {
+	all := p.all.Swap(false)
+	keep := func(cursor string) error { return p.o.Spool.SaveCursor(server, cursor) }
+	began, err := p.pages(ctx, since, keep)
+	if err == nil && all && began != "" {
+		_, err = p.pages(ctx, "", func(string) error { return nil })
+	}
+	if err != nil && all {
+		p.all.Store(true)
+	}
+	return err
+}
+
+// pages notes every page from a cursor on, and only then lets it be kept. It
+// returns where it began, which is "" where the server does not know the cursor.
+func (p *Puller) pages(ctx context.Context, since string, keep func(cursor string) error) (began string, err error) {
+	began = since
+	for range maxPages {
+		asked := time.Now()
 		page, err := p.o.Client.Offers(ctx, since)
 		if problem, ok := errors.AsType[*protocol.Problem](err); ok && problem.Code == protocol.CodeInvalid && since != "" {
-			since = "" // the server does not know the cursor: from the start
+			since, began = "", "" // from the start
 			continue
 		}
 		if err != nil {
-			return err
+			return began, err
 		}
 		for _, o := range page.Offers {
-			if err := p.note(o); err != nil {
-				return err
+			if err := p.note(o, asked); err != nil {
+				return began, err
 			}
 		}
-		if err := p.o.Spool.SaveCursor(server, page.Cursor); err != nil {
-			return err
+		if err := keep(page.Cursor); err != nil {
+			return began, err
 		}
 		if !page.More {
-			return nil
+			return began, nil
 		}
 		if page.Cursor == since {
-			return fmt.Errorf("ask for offers: %w: the cursor stands still", ErrLied)
+			return began, fmt.Errorf("ask for offers: %w: the cursor stands still", ErrLied)
 		}
 		since = page.Cursor
 	}
+	return began, fmt.Errorf("ask for offers: more than %d pages; the rest comes with the next question", maxPages)
 }
 
 // note keeps one change. An offer that makes no sense is told and passed over:
 // it must not hide the others.
-func (p *Puller) note(o protocol.Offer) error {
+func (p *Puller) note(o protocol.Offer, asked time.Time) error {
 	if err := o.Check(); err != nil {
 		p.o.Failed(o.Hop, 1, fmt.Errorf("%w: %w", ErrLied, err))
 		return nil
 	}
 	if o.State == protocol.OfferOpen {
-		_, err := p.o.Spool.Reserve(o)
-		if errors.Is(err, spool.ErrStale) {
-			return nil
+		if answered, err := p.o.Answered(o, asked); err != nil || answered {
+			return err
 		}
-		return err
+		switch _, err := p.o.Spool.Reserve(o); {
+		case errors.Is(err, spool.ErrStale):
+			return nil
+		case errors.Is(err, spool.ErrCrowded):
+			p.all.Store(true) // the rest is left for later: the cursor passes it
+			return nil
+		default:
+			return err
+		}
 	}
 	e, known, err := p.o.Spool.CloseOffer(o.Hop, o.Epoch, o.State)
 	if err != nil || !known {
