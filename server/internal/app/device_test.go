@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"illumi/protocol"
 	"illumi/server/internal/auth"
+	"illumi/server/internal/blob"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 	"illumi/server/internal/store/storetest"
@@ -296,6 +298,16 @@ func TestReply(t *testing.T) {
 		a.do("DELETE", back, nil).into(t, &taken)
 		if taken.State != protocol.ReplyTakenBack || taken.RecallUntil != nil {
 			t.Errorf("taken back: %+v", taken)
+		}
+	}
+	// The server keeps no byte of it, and learns that without a day's wait.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		_, err := r.blobs.Stat(reply.Files[0].SHA256)
+		if errors.Is(err, blob.ErrNotFound) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the bytes of an answer that was taken back are still there: %v", err)
 		}
 	}
 	// The turn is the box's again. What went on cannot be taken back.

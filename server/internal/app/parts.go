@@ -27,6 +27,13 @@ func (t teller) Recall(device string, hop protocol.HopRef) {
 func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
 func (t teller) BoxesChanged()          { t.a.bus.Publish(bus.Boxes) }
 func (t teller) Revoked(device string)  { t.a.hub.Close(device, protocol.CodeDeviceRevoked) }
+func (t teller) Unnamed(digests []string, at time.Time) {
+	go func() { // it may have to wait for an upload; uploads wait for it in turn
+		if err := t.a.uploads.RemoveUnused(t.a.base, digests, at); err != nil && t.a.base.Err() == nil {
+			t.a.log.Error("bytes that were taken back could not be removed; the sweep will", "error", err)
+		}
+	}()
+}
 func (t teller) MailQueued() {
 	select {
 	case t.a.mailWake <- struct{}{}:

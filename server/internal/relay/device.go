@@ -260,9 +260,21 @@ func (s *Service) TakeBack(ctx context.Context, device, hopID, replyID string) (
 		if err := w.SetReplyState(ctx, replyID, protocol.ReplyTakenBack, w.now); err != nil {
 			return err
 		}
+		files, err := w.FilesOfPosition(ctx, wh.ID, hop.Position)
+		if err != nil {
+			return err
+		}
+		var digests []string
+		for _, f := range files {
+			if f.ReplyID == replyID && !slices.Contains(digests, f.SHA256) {
+				digests = append(digests, f.SHA256)
+			}
+		}
 		if err := w.DeleteReplyFiles(ctx, replyID); err != nil {
 			return err
 		}
+		at := w.now
+		w.after(func(t Teller) { t.Unnamed(digests, at) })
 		receipt = receiptOf(reply)
 		return nil
 	})

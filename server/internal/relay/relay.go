@@ -27,6 +27,9 @@ type Teller interface {
 	BoxesChanged()
 	// Revoked closes a box's live connection.
 	Revoked(device string)
+	// Unnamed tells that stored bytes lost a name at a time; where it was their
+	// last they are to go at once.
+	Unnamed(digests []string, at time.Time)
 	// MailQueued wakes the mail worker.
 	MailQueued()
 }

@@ -228,6 +228,14 @@ func TestHold_takeBackAndGoOn(t *testing.T) {
 				t.Fatalf("taken back is %s", back.State)
 			}
 		}
+		for _, content := range []string{"too quick", "shared too quick"} {
+			if !r.told.has("unnamed " + digest(content)) {
+				t.Errorf("nobody is told to remove the bytes of %q", content)
+			}
+		}
+		if r.told.has("unnamed "+w.ID) || r.told.has("unnamed "+o.Files[0].SHA256) {
+			t.Error("the seed's bytes are told to be of no use")
+		}
 		if v := r.view(w.ID); len(v.Files) != 2 {
 			t.Errorf("%d files are left, want the seed's two: what was taken back is not kept", len(v.Files))
 		}

@@ -48,7 +48,12 @@ func (x *told) Recall(device string, hop protocol.HopRef) { x.note("recall %s %d
 func (x *told) Changed(string)                            {}
 func (x *told) BoxesChanged()                             {}
 func (x *told) Revoked(device string)                     { x.note("revoked %s", device) }
-func (x *told) MailQueued()                               { x.note("mail") }
+func (x *told) Unnamed(digests []string, _ time.Time) {
+	for _, d := range digests {
+		x.note("unnamed %s", d)
+	}
+}
+func (x *told) MailQueued() { x.note("mail") }
 
 func (x *told) has(hint string) bool {
 	x.mu.Lock()

@@ -73,6 +73,8 @@ func (s *Service) finish(ctx context.Context, id string) (model.Upload, error) {
 	case <-ctx.Done():
 		return model.Upload{}, fmt.Errorf("upload: wait for others: %w", ctx.Err())
 	}
+	s.storing.RLock()
+	defer s.storing.RUnlock()
 	m, err := s.take(ctx, id, e)
 	if err != nil {
 		if err = full(err); gone(err) {

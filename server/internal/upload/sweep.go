@@ -146,10 +146,15 @@ func (s *Service) longUnused() []string {
 // sweepBlob removes bytes that are still unused. An upload of the same bytes
 // may be between storing and recording: storing renews their time.
 func (s *Service) sweepBlob(ctx context.Context, digest string) (removed bool, err error) {
+	return s.removeBlob(ctx, digest, time.Now().Add(-keepUnused))
+}
+
+// removeBlob removes bytes that are unused and were last stored before then.
+func (s *Service) removeBlob(ctx context.Context, digest string, than time.Time) (removed bool, err error) {
 	if used, err := s.look(ctx, digest); err != nil || used {
 		return false, err
 	}
-	removed, err = s.blobs.RemoveOlder(digest, time.Now().Add(-keepUnused))
+	removed, err = s.blobs.RemoveOlder(digest, than)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 	case err != nil:
@@ -159,6 +164,41 @@ func (s *Service) sweepBlob(ctx context.Context, digest string) (removed bool, e
 	}
 	s.noteUsed(digest)
 	return removed, nil
+}
+
+// busyWait and busyTries bound how long RemoveUnused waits for uploads.
+const (
+	busyWait  = time.Second
+	busyTries = 60
+)
+
+// RemoveUnused removes stored bytes at once where nothing refers to them and
+// nobody stored them again since a time. It waits for uploads that are being
+// finished, for a minute; what is left after that, or after an error, goes with
+// a later sweep.
+func (s *Service) RemoveUnused(ctx context.Context, digests []string, since time.Time) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.running.Done()
+	for range busyTries {
+		// Not Lock: it would hold up every upload behind a long one.
+		if s.storing.TryLock() {
+			defer s.storing.Unlock()
+			var errs []error
+			for _, d := range digests {
+				_, err := s.removeBlob(ctx, d, since)
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		}
+		select {
+		case <-time.After(busyWait):
+		case <-ctx.Done():
+			return fmt.Errorf("upload: wait for others: %w", ctx.Err())
+		}
+	}
+	return nil
 }
 
 // discard drops an unfinished upload that got no byte for so long.

@@ -268,3 +268,76 @@ func TestLimits_UnclaimedPerOwner(t *testing.T) {
 	r.book.rows = map[string]model.Upload{"big": kept("big", MaxUnclaimedBytes/2-10)}
 	refused("too much")
 }
+
+func TestRemoveUnused(t *testing.T) {
+	r := newRig(t)
+	there := func(u model.Upload) bool {
+		t.Helper()
+		_, err := r.s.blobs.Stat(u.Media.SHA256)
+		_, shared := r.s.blobs.Stat(u.Media.SharedSHA256)
+		if errors.Is(err, blob.ErrNotFound) != errors.Is(shared, blob.ErrNotFound) {
+			t.Errorf("half of it is there: %v, %v", err, shared)
+		}
+		return err == nil
+	}
+	made := func(hertz float64) model.Upload {
+		t.Helper()
+		u, err := r.s.Finish(t.Context(), idOf(r.finished("b", wav(1, hertz))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	remove := func(u model.Upload, since time.Time) {
+		t.Helper()
+		if err := r.s.RemoveUnused(t.Context(), []string{u.Media.SHA256, u.Media.SharedSHA256, sum(nil)}, since); err != nil {
+			t.Error(err)
+		}
+	}
+	later := time.Now().Add(time.Hour)
+	gone, named, again := made(440), made(700), made(1000)
+	delete(r.book.rows, gone.ID)
+	remove(gone, later)
+	remove(named, later)
+	if there(gone) || !there(named) {
+		t.Errorf("unused: there is %t; named: there is %t", there(gone), there(named))
+	}
+	delete(r.book.rows, again.ID)
+	remove(again, time.Now().Add(-time.Hour)) // stored after that
+	if !there(again) {
+		t.Error("bytes that were stored again are gone")
+	}
+	want(t, "left to the sweep", len(r.s.unused), 2)
+}
+
+// Bytes that are stored and not recorded yet are named by nothing, and needed.
+func TestRemoveUnused_WaitsForAnUpload(t *testing.T) {
+	r := newRig(t)
+	kept, goOn := make(chan struct{}), make(chan struct{})
+	r.s.at = func(step string) {
+		if step == "kept" {
+			close(kept)
+			<-goOn
+		}
+	}
+	box, data := r.box("b"), wav(1, 440)
+	at := box.create(protocol.RoleAudio, data)
+	sent := make(chan int, 1)
+	go func() { sent <- box.patch(at, 0, data).status }()
+	<-kept
+	ended := make(chan error, 1)
+	go func() { ended <- r.s.RemoveUnused(t.Context(), []string{sum(data)}, time.Now().Add(time.Hour)) }()
+	select {
+	case err := <-ended:
+		t.Errorf("it did not wait: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(goOn)
+	want(t, "patch", <-sent, http.StatusNoContent)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := r.s.blobs.Verify(t.Context(), sum(data)); err != nil {
+		t.Errorf("a recorded upload lost its bytes: %v", err)
+	}
+}

@@ -131,6 +131,10 @@ type Service struct {
 	locks *memorylocker.MemoryLocker
 	guard *os.File
 
+	// storing is held for reading from the first stored byte of a finished upload
+	// until it is recorded: in between nothing names its bytes yet.
+	storing sync.RWMutex
+
 	flight singleflight.Group
 	slots  chan struct{} // files that are worked on at once
 

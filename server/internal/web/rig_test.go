@@ -122,6 +122,7 @@ func (t teller) Changed(whisper string)       { t.bus.Publish(bus.Whisper(whispe
 func (t teller) BoxesChanged()                { t.bus.Publish(bus.Boxes) }
 func (teller) Revoked(string)                 {}
 func (teller) MailQueued()                    {}
+func (teller) Unnamed([]string, time.Time)    {}
 
 type coder struct{ auth.Key }
 
