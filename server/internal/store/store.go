@@ -66,7 +66,12 @@ func open(ctx context.Context, o Options, schema fs.FS) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: open the database: %w", err)
 	}
+	// Another server that opens or closes the file may just change its journal;
+	// SQLite does not wait for that by itself.
 	err = s.Ping(ctx)
+	for deadline := time.Now().Add(10 * time.Second); busy(err) && time.Now().Before(deadline) && ctx.Err() == nil; err = s.Ping(ctx) {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if err == nil {
 		err = s.migrate(ctx, schema, o.AsItIs)
 	}

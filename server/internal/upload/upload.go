@@ -38,10 +38,10 @@ const (
 	MaxUnfinished = 20
 	// MaxUnfinishedBytes bounds what one owner's unfinished uploads may grow to.
 	MaxUnfinishedBytes = 10 * protocol.MaxAudioBytes
-	// MaxUnclaimed bounds an owner's finished uploads that nothing has named yet,
-	// and MaxUnclaimedBytes what these and the unfinished ones take with their
-	// shared copies. What nobody claims is forgotten after KeepFinished.
-	MaxUnclaimed      = 100
+	// MaxUnclaimed bounds an owner's uploads that nothing has named yet. What
+	// nobody claims is forgotten after KeepFinished.
+	MaxUnclaimed = 100
+	// MaxUnclaimedBytes bounds what they take, with their shared copies.
 	MaxUnclaimedBytes = 2 * MaxUnfinishedBytes
 	// KeepDevice is how long a box's unfinished upload is kept after its last
 	// byte: a home can be without network for days.
