@@ -143,6 +143,10 @@ func TestServe_LogsStartAndStopWithoutSecrets(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
+	// A box's own goroutine ends by itself, a moment after the server.
+	for deadline := time.Now().Add(10 * time.Second); len(r.log.with(`"msg":"a box went offline"`)) == 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 	for _, want := range []string{`"msg":"serving"`, `"msg":"stopping"`, `"msg":"stopped"`, `"msg":"a box is online"`, `"msg":"a box went offline"`} {
 		if n := len(r.log.with(want)); n != 1 {
 			t.Errorf("%s was logged %d times", want, n)
