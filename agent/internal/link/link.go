@@ -89,7 +89,8 @@ type Options struct {
 	// Dial replaces the network; nil is the real one.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	TLS  *tls.Config
-	// Backoff between connections; nil is 1 s to 5 min. A welcome resets it.
+	// Backoff between connections; nil is 1 s to 5 min. A welcome resets it, but
+	// not where the server then takes a newer connection of this box instead.
 	Backoff *retry.Backoff
 	// PingEvery and DeadAfter are the heartbeat; 0 is the protocol's.
 	PingEvery, DeadAfter time.Duration
@@ -252,7 +253,7 @@ func (l *Link) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if welcomed {
+		if welcomed && !replaced(err) {
 			l.o.Backoff.Reset()
 		}
 		wait := l.o.Backoff.Next()
@@ -275,6 +276,14 @@ func (l *Link) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// replaced reports that the server let this connection go for a newer one of the
+// same box. Where that is a copy of its card, the two would throw each other
+// out for ever: each waits longer every time, until people have seen to it.
+func replaced(err error) bool {
+	c, ok := errors.AsType[*websocket.CloseError](err)
+	return ok && c.Code == websocket.ClosePolicyViolation && c.Text == "replaced"
 }
 
 func (l *Link) tell(ctx context.Context, h Hint) bool {
