@@ -110,7 +110,7 @@ func (d *show) summary(w world.Whisper, dir string) {
 	d.say("")
 	d.table(rows)
 	d.say("")
-	d.done("the order is the one that the seed %s gives (%s)", w.Seed, w.OrderAlgorithm)
+	d.done("the order is the one that %s gives with the seed\n  %s", w.OrderAlgorithm, w.Seed)
 	d.done("%d files have the SHA-256 that the record says; no shared copy carries EXIF", len(w.Files()))
 	d.done("the mail “whisper complete” is written")
 	if dir != "" {

@@ -120,7 +120,7 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 	if f.DiskLow, err = d.spool.Low(); err != nil {
 		return nil, err
 	}
-	f.Quiet, _ = quiet(d.o.Now(), d.settings, d.zone)
+	f.Quiet, _ = d.quiet()
 	return f, nil
 }
 

@@ -101,9 +101,10 @@ func TestDaemon_QuietHoursForTryingOut(t *testing.T) {
 			o.Settings.QuietFrom, o.Settings.QuietUntil = "09:00", "15:00"
 		})
 		b.online()
-		if got := b.until("a word", func(flow.State) bool { return true }).Quiet; got != c.quiet {
-			t.Errorf("%s: quiet is %t", c.name, got)
-		}
+		now := b.until("a word", func(flow.State) bool { return true }).Quiet
 		b.stop()
+		if b.first.Quiet != c.quiet || now != c.quiet {
+			t.Errorf("%s: quiet is %t at the start and %t later", c.name, b.first.Quiet, now)
+		}
 	}
 }

@@ -13,7 +13,7 @@ const notices = new Map();
 function notice(text, about = "page") {
   if (text) notices.set(about, text);
   else notices.delete(about);
-  $("notice").textContent = [...notices.values()].join(" ");
+  $("notice").textContent = [...notices.values()].join("\n");
   $("notice").hidden = notices.size === 0;
 }
 
@@ -72,7 +72,9 @@ function build(count) {
 function buttonOf(e) {
   const at = buttons.indexOf(e.target);
   if ((e.key === " " || e.key === "Enter") && at >= 0) return at + 1;
-  if (at < 0 && e.target.closest("input, button, a, summary")) return 0;
+  const own = e.target.closest("input, button, a, summary");
+  // To a choice that is made already the space bar means nothing.
+  if (at < 0 && own && !(own.type === "radio" && own.checked)) return 0;
   if (e.key === " ") return 1;
   return ["1", "2", "3"].indexOf(e.key) + 1;
 }
