@@ -58,6 +58,7 @@ func (m *move) restoreTurns(f *Facts, saved State) {
 		if t.Hop == "" || s.holds(t.Hop) || s.answered(t) {
 			continue
 		}
+		again := t.Again
 		if i := slices.IndexFunc(known, func(k Turn) bool { return k.Hop == t.Hop }); i >= 0 {
 			t = resumed(known[i], t)
 		}
@@ -65,7 +66,7 @@ func (m *move) restoreTurns(f *Facts, saved State) {
 			s.Turn = t
 			continue
 		}
-		if t.Hop == saved.Turn.Hop && t.Epoch <= saved.Turn.Epoch {
+		if t.Hop == saved.Turn.Hop && t.Epoch <= saved.Turn.Epoch && !again {
 			m.do(Effect{Do: Forget, Hop: t.Hop}) // its reply has a receipt; only taking back had ended
 			continue
 		}
@@ -98,9 +99,13 @@ func resumed(journal, disk Turn) Turn {
 	if disk.Epoch > journal.Epoch {
 		return renewed(journal, disk)
 	}
-	plays := disk.Plays
-	disk = journal
-	disk.Plays = max(plays, journal.Plays)
+	plays := max(disk.Plays, journal.Plays)
+	if disk.Again && !journal.Again { // its reply was damaged meanwhile
+		disk = askedAgain(disk, journal)
+	} else {
+		disk = journal
+	}
+	disk.Plays = plays
 	return disk
 }
 

@@ -63,6 +63,8 @@ const (
 	KindMSG          Kind = "msg"           // Turn and all of its media are verified on disk
 	KindMediaBad     Kind = "media-bad"     // the media of Hop cannot be used
 	KindACK          Kind = "ack"           // the server's receipt for Reply is on disk
+	KindReplyDamaged Kind = "reply-damaged" // Reply is no longer what was sealed; Turn is to be answered again, nil where it comes with MSG
+	KindReplyRefused Kind = "reply-refused" // the server will not take Reply; it is kept, and nobody waits for it
 	KindNetUp        Kind = "net-up"        //
 	KindNetDown      Kind = "net-down"      // Code may be CodeAuth: the server refuses the box
 	KindMicBack      Kind = "mic-back"      // a microphone is there again

@@ -12,6 +12,10 @@ func (m *move) circumstance() {
 		m.reported()
 	case KindMediaBad:
 		m.mediaBad(m.e.Hop)
+	case KindReplyDamaged:
+		m.replyDamaged()
+	case KindReplyRefused:
+		m.replyRefused()
 	case KindNetUp:
 		s.Online = true
 	case KindNetDown:

@@ -20,6 +20,7 @@ func FuzzStep(f *testing.F) {
 	f.Add(letters("b m e p 5 e e p e o e 8 p s e t S a e p e p B"))
 	f.Add(letters("b m e p 5 e e p e o e 8 p n e p e o e 8 p n r 9"))
 	f.Add(letters("b m e p 5 e e p e o e 8 L R e p M t"))
+	f.Add(letters("b m e p 5 e e p e o e 8 p s e t S G e p 5 e e p e o e 8 p s e t S J"))
 	f.Add(letters("b m q e p 5 e e p e o e 8 p s e t D S N u a P Z X w"))
 	f.Fuzz(walk)
 }
@@ -122,7 +123,7 @@ var kinds = map[byte]Kind{
 	'w': KindWiped, 't': KindTimer, 'N': KindNetDown, 'u': KindNetUp, 'x': KindSpeakerLost, 'y': KindSpeakerBack, 'c': KindCameraLost,
 	'C': KindCameraBack, 'd': KindDiskLow, 'g': KindDiskOK, 'q': KindQuietOn, 'Q': KindQuietOff, 'h': KindClockUnknown,
 	'H': KindClockKnown, 'R': KindRecalled, 'j': KindRemind, 'P': KindPause, 'Z': KindResume, 'X': KindEnd, 'l': KindSettings,
-	'z': KindMediaBad, '?': "no such event",
+	'z': KindMediaBad, 'G': KindReplyDamaged, 'J': KindReplyRefused, '?': "no such event",
 }
 
 var kindList = slices.Sorted(maps.Values(kinds))
@@ -191,6 +192,15 @@ func eventOf(s State, what, arg byte) Event {
 		e.Reply, e.Late = fmt.Sprintf("r%d", s.Turn.Takes), arg%7 == 1
 		if len(s.Unsent) > 0 && arg%2 == 0 {
 			e.Reply = s.Unsent[int(arg)%len(s.Unsent)].Reply
+		}
+	case KindReplyDamaged, KindReplyRefused:
+		e.Reply = fmt.Sprintf("r%d", arg%3)
+		if len(s.Unsent) > 0 && arg%4 != 0 {
+			u := s.Unsent[int(arg)%len(s.Unsent)]
+			e.Reply = u.Reply
+			if arg%3 != 0 {
+				e.Turn = &Turn{Hop: u.Hop, Epoch: u.Epoch, Again: arg%2 == 0}
+			}
 		}
 	case KindMSG:
 		if arg%17 != 2 {

@@ -144,6 +144,14 @@ func (h *hand) line(word string, args []string) {
 		if e.Reply == "" && len(h.s.Unsent) > 0 {
 			e.Reply = h.s.Unsent[0].Reply
 		}
+	case "reply-damaged", "reply-refused":
+		if len(h.s.Unsent) > 0 {
+			u := h.s.Unsent[0]
+			e.Reply = u.Reply
+			if flag("whisper") {
+				e.Turn = &Turn{Hop: u.Hop, Epoch: u.Epoch, RecallSeconds: 600}
+			}
+		}
 	case "timer":
 		e.Timer = TimerName(args[0])
 		e.Seq = h.timerSeq(e.Timer)

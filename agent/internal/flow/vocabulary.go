@@ -105,6 +105,7 @@ const (
 	CodePower    Code = "E_POWER"
 	CodeButton   Code = "E_BTN"
 	CodeClock    Code = "E_CLOCK"
+	CodeReply    Code = "E_REPLY"   // a saved reply is damaged, or the server refuses it
 	CodeNoSpeech Code = "NO_SPEECH" // twice nothing was heard
 	CodeNoRecall Code = "NO_RECALL" // a take-back was not answered
 	CodeWiped    Code = "WIPED"     // the study ended and the box is empty: the answer to END
