@@ -99,23 +99,23 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 		return nil, err
 	}
 	if found {
-		d.back = &back
+		d.setBack(&back)
+	}
+	d.sealedOnce = saved.Unsent
+	items, err := d.outbox()
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		if !it.Quiet {
+			f.Unsent = append(f.Unsent, flow.Unsent{Reply: it.ID, Hop: it.Hop, Epoch: it.Epoch})
+		}
 	}
 	if f.Turns, err = d.turns(); err != nil {
 		return nil, err
 	}
 	if f.Takes, err = d.takes(); err != nil {
 		return nil, err
-	}
-	items, damaged, err := d.spool.Items()
-	for _, b := range damaged {
-		d.damaged(b)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, it := range items {
-		f.Unsent = append(f.Unsent, flow.Unsent{Reply: it.ID, Hop: it.Hop, Epoch: it.Epoch})
 	}
 	if f.DiskLow, err = d.spool.Low(); err != nil {
 		return nil, err
@@ -126,7 +126,8 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 
 // turns lists the whispers that wait for an answer. One that the server has
 // closed meanwhile, or has this box's receipt for, is erased: nobody was in the
-// middle of it, the box was off.
+// middle of it, the box was off. Should the server have lost the answer, it
+// shows the offer again with its next welcome.
 func (d *Daemon) turns() ([]flow.Turn, error) {
 	inbox, err := d.spool.Inbox()
 	if err != nil {
@@ -148,6 +149,9 @@ func (d *Daemon) turns() ([]flow.Turn, error) {
 			}
 			continue
 		}
+		if d.isAside(o.Hop, o.Epoch) {
+			continue // answered, and nobody waits for it
+		}
 		if !e.Ready {
 			continue // the puller goes on with it
 		}
@@ -159,7 +163,7 @@ func (d *Daemon) turns() ([]flow.Turn, error) {
 		if err != nil {
 			return nil, err
 		}
-		t := turn(e)
+		t := d.turn(e)
 		if marks.Epoch == o.Epoch {
 			t.Plays = marks.Plays
 		}

@@ -108,6 +108,7 @@ type Daemon struct {
 	voice voice
 	// Of the hop being photographed, for Position.
 	position atomic.Int64
+	backHop  atomic.Value // hop of back, "" for none; read by the puller
 
 	// The rest belongs to the loop.
 	state    flow.State
@@ -122,21 +123,24 @@ type Daemon struct {
 	shot     *shot
 	measured map[takeID]measured
 	back     *takeBack
-	settings protocol.Settings
-	zone     *time.Location
-	view     panel.View
-	report   Report // as last written
-	loudness float64
-	agreed   bool // the server's clock and ours are one
-	server   contact
-	refusal  Refusal       // since the last welcome
-	logged   protocol.Code // of the refusal that the log has
-	id       atomic.Value  // the server's id as a string, read by the puller
-	downAt   time.Time     // the link is down and the machine not yet told
-	statusAt time.Time     // when the next status is due; zero: with the next minute
-	saidAt   time.Time     // of the last status
-	quietAt  time.Time     // next change of quiet hours, wall clock
-	hourAt   time.Time     // next tidying
+	// The replies that waited at the last stop, by the journal.
+	sealedOnce []flow.Unsent
+	aside      map[string]spool.Item // in the outbox, and no citizen waits for it
+	settings   protocol.Settings
+	zone       *time.Location
+	view       panel.View
+	report     Report // as last written
+	loudness   float64
+	agreed     bool // the server's clock and ours are one
+	server     contact
+	refusal    Refusal       // since the last welcome
+	logged     protocol.Code // of the refusal that the log has
+	id         atomic.Value  // the server's id as a string, read by the puller
+	downAt     time.Time     // the link is down and the machine not yet told
+	statusAt   time.Time     // when the next status is due; zero: with the next minute
+	saidAt     time.Time     // of the last status
+	quietAt    time.Time     // next change of quiet hours, wall clock
+	hourAt     time.Time     // next tidying
 }
 
 type timer struct {
@@ -182,7 +186,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.player = newPlayer(d.sounds, d.begun, d.ended)
 	d.puller = transfer.NewPuller(transfer.PullerOptions{
-		Client: o.Client, Spool: o.Spool, ServerID: d.serverID, Arrived: d.onArrived, Closed: d.onClosed, Failed: d.onPullFailed,
+		Client: o.Client, Spool: o.Spool, ServerID: d.serverID, Arrived: d.onArrived, Closed: d.onClosed, Answered: d.have, Failed: d.onPullFailed,
 	})
 	d.pusher = transfer.NewPusher(transfer.PusherOptions{
 		Client: o.Client, Spool: o.Spool, Acked: d.onAcked, Failed: d.onPushFailed, Damaged: d.onDamaged,

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"illumi/agent/internal/flow"
@@ -84,7 +85,7 @@ func (d *Daemon) welcome(h link.Hint) {
 	case d.state.Phase == flow.Paused || d.state.Pausing:
 		d.step(flow.Event{Kind: flow.KindResume})
 	}
-	d.puller.Wake()
+	d.puller.WakeAll()
 	d.pusher.Wake()
 	d.sendStatus()
 }
@@ -154,19 +155,9 @@ func playable(e spool.Entry) error {
 // arrived is MSG: the turn and all of its media are on the disk.
 func (d *Daemon) arrived(e spool.Entry) {
 	o := e.Offer
-	if done, err := d.answered(o.Hop, o.Epoch); err != nil || done {
-		d.onDisk("look for a receipt", err)
-		return
-	}
 	d.note(protocol.TypeDelivered, protocol.Progress{Hop: o.Hop, Epoch: o.Epoch, At: d.o.Now().UTC()})
-	t := turn(e)
+	t := d.turn(e)
 	d.step(flow.Event{Kind: flow.KindMSG, Hop: o.Hop, Epoch: o.Epoch, Turn: &t})
-}
-
-func turn(e spool.Entry) flow.Turn {
-	o := e.Offer
-	_, picture := fileOf(o, protocol.RoleImage)
-	return flow.Turn{Hop: o.Hop, Epoch: o.Epoch, SendMode: o.SendMode, PhotoAllowed: o.PhotoAllowed, RecallSeconds: o.RecallSeconds, Picture: picture}
 }
 
 // answered reports whether the server holds this box's reply to an offer.
@@ -209,16 +200,11 @@ func (d *Daemon) replied(hop string, epoch int) (bool, error) {
 	if done, err := d.answered(hop, epoch); done || err != nil {
 		return done, err
 	}
-	items, damaged, err := d.spool.Items()
-	for _, b := range damaged {
-		d.damaged(b)
+	items, err := d.outbox()
+	if err != nil {
+		return false, err
 	}
-	for _, it := range items {
-		if it.Hop == hop && it.Epoch >= epoch {
-			return true, err
-		}
-	}
-	return false, err
+	return slices.ContainsFunc(items, func(it spool.Item) bool { return it.Hop == hop && it.Epoch >= epoch }), nil
 }
 
 // holds reports whether the machine has a hop in hand or in its queue.
@@ -240,12 +226,6 @@ func (d *Daemon) onPullFailed(hop string, attempts int, err error) {
 	}
 }
 
-func (d *Daemon) onPushFailed(it spool.Item, err error) {
-	if !d.refused(err) {
-		d.log.Warn("a reply could not be sent and waits", "reply", it.ID, "error", err)
-	}
-}
-
 // refused reports whether a request failed because of who asked.
 func (d *Daemon) refused(err error) bool {
 	p, ok := errors.AsType[*protocol.Problem](err)
@@ -256,20 +236,6 @@ func (d *Daemon) refused(err error) bool {
 	return true
 }
 
-// onAcked is told by the pusher once the receipt is on the disk.
-func (d *Daemon) onAcked(it spool.Item, r protocol.Receipt) {
-	d.post(d.ctx, func() {
-		d.step(flow.Event{Kind: flow.KindACK, Hop: it.Hop, Reply: it.ID, Late: r.State == protocol.ReplyLate})
-	})
-}
-
-func (d *Daemon) onDamaged(b spool.Damaged) { d.post(d.ctx, func() { d.damaged(b) }) }
-
-// damaged is a reply whose bytes are no longer what was sealed. They are kept.
-func (d *Daemon) damaged(b spool.Damaged) {
-	d.log.Error("a reply is damaged and was set aside", "reply", b.ID, "hop", b.Hop, "reason", b.Reason)
-}
-
 // takeBack is a reply that the citizen wants back. It is in the journal until
 // the server has answered: a box that forgot the question would not know that
 // the turn is its own again.
@@ -278,6 +244,16 @@ type takeBack struct {
 	Epoch int    `json:"epoch"`
 	Reply string `json:"reply"`
 	seq   int64
+}
+
+// setBack keeps what is being taken back; the puller's goroutine asks for its hop.
+func (d *Daemon) setBack(b *takeBack) {
+	d.back = b
+	if b == nil {
+		d.backHop.Store("")
+		return
+	}
+	d.backHop.Store(b.Hop)
 }
 
 func (d *Daemon) takeItBack(f flow.Effect) {
@@ -301,7 +277,7 @@ func (d *Daemon) takeItBack(f flow.Effect) {
 		d.step(flow.Event{Kind: flow.KindNotBack, Seq: f.Seq, Reply: f.Reply})
 		return
 	}
-	d.back = b
+	d.setBack(b)
 	d.askBack(b)
 }
 
@@ -340,7 +316,7 @@ func (d *Daemon) tookBack(b *takeBack, refusal error) {
 	}
 	d.log.Info("a reply was not given back", "reply", b.Reply, "error", refusal)
 	d.onDisk("end a take-back", d.spool.Delete(keyTakeBack))
-	d.back = nil
+	d.setBack(nil)
 	d.step(flow.Event{Kind: flow.KindNotBack, Seq: b.seq, Reply: b.Reply})
 	if !d.holds(b.Hop) {
 		d.told[b.Hop] = max(d.told[b.Hop], b.Epoch)
@@ -354,7 +330,7 @@ func (d *Daemon) isBack(b *takeBack) {
 	d.eraseTakes(b.Hop)
 	if d.back != nil {
 		d.onDisk("end a take-back", d.spool.Delete(keyTakeBack))
-		d.back = nil
+		d.setBack(nil)
 	}
 	d.step(flow.Event{Kind: flow.KindTakenBack, Seq: b.seq, Reply: b.Reply})
 	if d.holds(b.Hop) {

@@ -139,7 +139,8 @@ func problem(w http.ResponseWriter, status int, code protocol.Code) {
 func (s *server) getOffers(w http.ResponseWriter, r *http.Request) {
 	since, err := strconv.Atoi(r.URL.Query().Get("since"))
 	if err != nil {
-		since = 0
+		answer(w, protocol.OffersPage{Offers: s.s.waiting(), Cursor: strconv.Itoa(len(s.s.offers))})
+		return
 	}
 	answer(w, protocol.OffersPage{Offers: s.s.offers[since:], Cursor: strconv.Itoa(len(s.s.offers))})
 }
@@ -230,6 +231,22 @@ func (s *server) put(w http.ResponseWriter, r *http.Request) {
 		s.onReceipt()
 	}
 	answer(w, receipt)
+}
+
+// waiting are the turns that are a box's now.
+func (s serverState) waiting() []protocol.Offer {
+	list := []protocol.Offer{}
+	for i, o := range s.offers {
+		over := o.State != protocol.OfferOpen ||
+			slices.ContainsFunc(s.offers[i+1:], func(p protocol.Offer) bool { return p.Hop == o.Hop }) ||
+			slices.ContainsFunc(s.replies, func(h handedIn) bool {
+				return h.hop == o.Hop && h.reply.Epoch == o.Epoch && h.receipt.State == protocol.ReplyAccepted
+			})
+		if !over {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 func (s serverState) accepted(hop string) int {

@@ -32,7 +32,7 @@ func (d *Daemon) sendStatus() {
 		return
 	}
 	s := protocol.Status{
-		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: len(d.state.Unsent),
+		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: d.unsent(),
 		Uptime: int64(time.Since(d.started).Seconds()), Settings: d.settings.Version, ClockSync: d.clockKnown(),
 	}
 	free, err := d.spool.Free()
@@ -51,6 +51,9 @@ func (d *Daemon) waiting() int {
 	}
 	return n
 }
+
+// unsent counts the replies in the outbox.
+func (d *Daemon) unsent() int { return len(d.state.Unsent) + len(d.aside) }
 
 // Report is how the box is, as `illumi-agent status` tells it.
 type Report struct {
@@ -75,7 +78,7 @@ func (d *Daemon) writeStatus(alive bool) {
 		return
 	}
 	r := Report{Running: alive, Phase: d.state.Phase, Online: alive && d.state.Online, Server: d.server.Server, LastContact: d.server.At,
-		Waiting: d.waiting(), Unsent: len(d.state.Unsent), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow,
+		Waiting: d.waiting(), Unsent: d.unsent(), Quiet: d.state.Hushed(), DiskLow: d.state.DiskLow,
 		Refusal: d.refusal}
 	if r == d.report {
 		return

@@ -280,6 +280,15 @@ func (s *Spool) setAside(id, hop, reason string) (Damaged, error) {
 	return d, tell("set a damaged reply aside", err)
 }
 
+// NoteDamaged keeps what was found out about an item that was set aside.
+func (s *Spool) NoteDamaged(d Damaged) error {
+	dir := path.Join("outbox-damaged", d.ID)
+	if !protocol.ValidID(d.ID) || !s.disk.exists(dir) {
+		return unknown("reply", d.ID)
+	}
+	return tell("note a damaged reply", s.disk.writeJSON(path.Join(dir, "reason.json"), d))
+}
+
 // DamagedItems lists what was ever set aside.
 func (s *Spool) DamagedItems() ([]Damaged, error) {
 	names, err := s.disk.names("outbox-damaged")
