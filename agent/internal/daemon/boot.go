@@ -197,9 +197,7 @@ func (d *Daemon) takes() ([]flow.TakeFile, error) {
 		} else {
 			k.Partial = true
 		}
-		if d.clockKnown() {
-			k.Age = max(0, d.o.Now().Sub(t.Changed))
-		}
+		k.Age = d.age(t)
 		list = append(list, k)
 	}
 	return list, nil

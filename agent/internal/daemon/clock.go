@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"illumi/agent/internal/flow"
+	"illumi/agent/internal/spool"
 	"illumi/protocol"
 )
 
@@ -153,18 +154,37 @@ func (d *Daemon) lookAtDisk() {
 // the machine's own timer for the take in hand.
 const takeLife = 25 * time.Hour
 
-// tidy erases what has had its time. A clock that is not set erases nothing.
-func (d *Daemon) tidy() {
-	if !d.clockKnown() {
-		return
+// age is for how long a take has certainly been there: by the wall clock where
+// that was right when the take was made and is right now, else since this run
+// knows of it. So it is never too long, and a clock that jumps from 1970 to
+// today erases nothing.
+func (d *Daemon) age(t spool.Take) time.Duration {
+	id := takeID{t.Hop, t.Take}
+	if _, known := d.seen[id]; !known {
+		d.seen[id] = time.Now()
 	}
-	now := d.o.Now()
-	d.onDisk("expire", d.spool.Expire(now))
+	age := time.Since(d.seen[id])
+	if !t.Made.IsZero() && d.clockKnown() {
+		age = max(age, d.o.Now().Sub(t.Made))
+	}
+	return age
+}
+
+// tidy erases what has had its time.
+func (d *Daemon) tidy() {
+	if d.clockKnown() {
+		d.onDisk("expire", d.spool.Expire(d.o.Now()))
+	}
 	takes, err := d.spool.Takes()
 	d.onDisk("list takes", err)
+	seen := map[takeID]time.Time{}
 	for _, t := range takes {
-		if t.Hop != d.state.Turn.Hop && t.Changed.Before(now.Add(-takeLife)) {
+		age := d.age(t)
+		id := takeID{t.Hop, t.Take}
+		seen[id] = d.seen[id]
+		if t.Hop != d.state.Turn.Hop && age > takeLife {
 			d.onDisk("expire a take", d.spool.EraseTake(t.Hop, t.Take))
 		}
 	}
+	d.seen = seen
 }

@@ -122,6 +122,7 @@ type Daemon struct {
 	capture  *capture
 	shot     *shot
 	measured map[takeID]measured
+	seen     map[takeID]time.Time // when this run first knew of a take
 	back     *takeBack
 	// The replies that waited at the last stop, by the journal.
 	sealedOnce []flow.Unsent
@@ -182,7 +183,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
-		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, settings: o.Settings, zone: o.Zone,
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
 	}
 	d.player = newPlayer(d.sounds, d.begun, d.ended)
 	d.puller = transfer.NewPuller(transfer.PullerOptions{

@@ -116,6 +116,9 @@ func (d *Daemon) diskTrouble(what string, err error) {
 func (d *Daemon) keepTake(f flow.Effect) {
 	_, err := d.spool.KeepTake(f.Hop, f.Take)
 	d.onDisk("keep a take", err)
+	if err == nil && d.clockKnown() {
+		d.onDisk("date a take", d.spool.DateTake(f.Hop, f.Take, d.o.Now().UTC()))
+	}
 	if f.Photo == flow.PhotoTaken {
 		_, err := d.spool.KeepPhoto(f.Hop, f.Take)
 		d.onDisk("keep a photo", err)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"illumi/protocol"
 )
@@ -192,12 +191,15 @@ func TestTakes_PartialIsOfferedAndExpires(t *testing.T) {
 			t.Errorf("took the hop %q", bad)
 		}
 	}
-	if gone, err := s.ExpireTakes(time.Now().Add(-time.Hour)); err != nil || len(gone) != 0 {
-		t.Errorf("erased too early: %+v %v", gone, err)
+	must(t, s.DateTake(id(1), 1, noon))
+	if takes, err = s.Takes(); err != nil || len(takes) != 2 || !takes[0].Made.Equal(noon) || !takes[1].Made.IsZero() {
+		t.Errorf("dated takes %+v %v", takes, err)
 	}
-	if gone, err := s.ExpireTakes(time.Now().Add(time.Hour)); err != nil || len(gone) != 2 {
-		t.Errorf("erased %+v %v", gone, err)
+	if err := s.DateTake(id(7), 1, noon); !errors.Is(err, ErrUnknown) {
+		t.Errorf("dated what is not there: %v", err)
 	}
+	must(t, s.EraseTake(id(1), 1))
+	must(t, s.EraseTake(id(1), 2))
 	if takes, err := s.Takes(); err != nil || len(takes) != 0 {
 		t.Errorf("left %+v %v", takes, err)
 	}

@@ -25,14 +25,31 @@ type Take struct {
 	// Partial: the recording was never kept (a power cut, or it runs now).
 	Partial bool
 	Size    int64 // of the recording, bytes
-	Changed time.Time
+	// Made is what DateTake kept, zero where no clock was sure of the time.
+	Made time.Time
 }
 
 const (
 	takeExt  = ".wav"
 	photoExt = ".jpg"
 	partExt  = ".part"
+	madeExt  = ".made.json"
 )
+
+// DateTake keeps when a take was made. The file's own time is no proof of it: a
+// box without a battery writes 1970 until somebody tells it the time.
+func (s *Spool) DateTake(hop string, take int, at time.Time) error {
+	name, err := takeName(hop, take, madeExt)
+	if err != nil {
+		return err
+	}
+	s.boxMu.Lock()
+	defer s.boxMu.Unlock()
+	if !s.disk.exists(path.Dir(name)) {
+		return unknown("take", hop)
+	}
+	return tell("date a take", s.disk.writeJSON(name, at))
+}
 
 // CreateTake opens a new file for a recording. What was there under the same
 // number and never kept is replaced; a kept take is not.
@@ -114,7 +131,7 @@ func (s *Spool) keep(hop string, take int, ext string) (string, error) {
 
 // EraseTake removes one take with its photo, kept or not.
 func (s *Spool) EraseTake(hop string, take int) error {
-	return s.erase(hop, take, takeExt, photoExt)
+	return s.erase(hop, take, takeExt, photoExt, madeExt)
 }
 
 // ErasePhoto removes the photo of a take.
@@ -180,7 +197,7 @@ func (s *Spool) takesOf(hop string) ([]Take, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := map[int]*Take{}
+	found, dated := map[int]*Take{}, map[int]string{}
 	for _, file := range names {
 		number, ext, _ := strings.Cut(file, ".")
 		n, err := strconv.Atoi(number)
@@ -188,6 +205,10 @@ func (s *Spool) takesOf(hop string) ([]Take, error) {
 			continue
 		}
 		name := path.Join("takes", hop, file)
+		if ext == "made.json" {
+			dated[n] = name
+			continue
+		}
 		fi, err := s.disk.root.Stat(name)
 		if err != nil {
 			return nil, err
@@ -204,36 +225,19 @@ func (s *Spool) takesOf(hop string) ([]Take, error) {
 		default:
 			t.Audio, t.Size, t.Partial = s.abs(name), fi.Size(), strings.HasSuffix(ext, "part")
 		}
-		if fi.ModTime().After(t.Changed) {
-			t.Changed = fi.ModTime()
-		}
 	}
 	var list []Take
-	for _, t := range found {
+	for n, t := range found {
+		if name, ok := dated[n]; ok {
+			// One that cannot be read is as good as none: the take is kept longer.
+			if err := s.disk.readJSON(name, &t.Made); err != nil && !errors.Is(err, ErrDamaged) {
+				return nil, err
+			}
+		}
 		list = append(list, *t)
 	}
 	slices.SortFunc(list, func(a, b Take) int { return cmp.Compare(a.Take, b.Take) })
 	return list, nil
-}
-
-// ExpireTakes erases every take last changed before a time (people.md: unsent
-// takes are erased within 24 h) and returns which.
-func (s *Spool) ExpireTakes(before time.Time) ([]Take, error) {
-	takes, err := s.Takes()
-	if err != nil {
-		return nil, err
-	}
-	var gone []Take
-	for _, t := range takes {
-		if !t.Changed.Before(before) {
-			continue
-		}
-		if err := s.EraseTake(t.Hop, t.Take); err != nil {
-			return gone, err
-		}
-		gone = append(gone, t)
-	}
-	return gone, nil
 }
 
 func takeName(hop string, take int, ext string) (string, error) {
