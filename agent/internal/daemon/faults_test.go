@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,10 +201,8 @@ func TestDaemon_ShortCutIsNobodysBusiness(t *testing.T) {
 	b.tell(link.Hint{Kind: link.Down, Err: os.ErrDeadlineExceeded})
 	b.online()
 	b.tell(link.Hint{Kind: link.Remind, Ref: protocol.HopRef{Hop: hopID(1), Epoch: 1}})
-	b.until("the last hint", func(flow.State) bool {
-		return slices.ContainsFunc(b.events, func(e flow.Event) bool { return e.Kind == flow.KindRemind })
-	})
-	if slices.ContainsFunc(b.events, func(e flow.Event) bool { return e.Kind == flow.KindNetDown }) {
+	b.until("the last hint", func(flow.State) bool { return len(b.kinds(flow.KindRemind)) > 0 })
+	if len(b.kinds(flow.KindNetDown)) > 0 {
 		t.Error("the machine was told of it")
 	}
 }
