@@ -100,6 +100,9 @@ export class Box {
     this.socket.on('data', () => {});
     this.socket.on('error', () => {});
     this.tell('hello', { version: 1, agent: 'test', boot_id: 'boot', capabilities });
+    // A box that says nothing for a minute is taken for gone.
+    this.alive = setInterval(() => this.tell('ping'), 15000);
+    this.socket.once('close', () => clearInterval(this.alive));
   }
 
   offline() { this.socket?.destroy(); }
