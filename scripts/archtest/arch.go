@@ -35,7 +35,7 @@ var rows = []row{
 	{name: "server", may: []string{"server i/cli"}},
 	{name: "server cmd/illumi-server", may: []string{"server"}},
 	{name: "server i/cli", may: []string{"systemd", "server i/app", "server i/model", "server i/relay", "server i/store", "server i/blob", "server i/auth", "server i/mail"}},
-	{name: "server i/app", may: []string{"server i/model", "server i/route", "server i/relay", "server i/store", "server i/blob", "server i/media", "server i/upload", "server i/hub", "server i/bus", "server i/auth", "server i/mail", "server i/api", "server i/web"}},
+	{name: "server i/app", may: []string{"server i/model", "server i/route", "server i/relay", "server i/store", "server i/blob", "server i/media", "server i/upload", "server i/hub", "server i/bus", "server i/auth", "server i/mail", "server i/api", "server i/web", "server i/rest", "server i/firstgen", "server i/export", "server i/hook", "server i/metric"}},
 	{name: "server i/model", pure: true},
 	{name: "server i/route", may: []string{"server i/model"}, pure: true},
 	{name: "server i/relay", may: []string{"server i/model", "server i/route"}},
@@ -49,6 +49,11 @@ var rows = []row{
 	{name: "server i/mail", may: []string{"server i/model"}},
 	{name: "server i/api", may: []string{"server i/model", "server i/relay", "server i/hub", "server i/upload"}},
 	{name: "server i/web", may: []string{"server i/model", "server i/relay"}},
+	{name: "server i/rest", may: []string{"server i/model", "server i/relay", "server i/auth", "server i/upload", "server i/bus", "server i/export"}},
+	{name: "server i/firstgen", may: []string{"server i/model", "server i/relay", "server i/hub", "server i/media", "server i/upload", "server i/blob", "server i/store"}},
+	{name: "server i/export", may: []string{"server i/model", "server i/relay"}},
+	{name: "server i/hook", may: []string{"server i/model"}},
+	{name: "server i/metric", may: []string{"server i/model"}},
 }
 
 // edge is an import that the design's table does not show.

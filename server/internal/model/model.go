@@ -31,7 +31,11 @@ type Role string
 const (
 	RoleAdmin      Role = "administrator"
 	RoleResearcher Role = "researcher"
+	RoleInstaller  Role = "installer" // boxes alone: no project, no media
 )
+
+// Roles lists them, the mightiest first.
+func Roles() []Role { return []Role{RoleAdmin, RoleResearcher, RoleInstaller} }
 
 // User is a person who signs in.
 type User struct {
@@ -42,16 +46,13 @@ type User struct {
 	Role         Role
 	CreatedAt    time.Time
 	DisabledAt   time.Time
+	ExpiresAt    time.Time // when the account ends by itself; zero: never
 }
 
-// Actor is who does something: a signed-in user.
-type Actor struct {
-	UserID string
-	Role   Role
+// Ended reports whether the account does not work any more at now.
+func (u User) Ended(now time.Time) bool {
+	return !u.DisabledAt.IsZero() || !u.ExpiresAt.IsZero() && !now.Before(u.ExpiresAt)
 }
-
-// Admin reports whether the actor may do everything.
-func (a Actor) Admin() bool { return a.Role == RoleAdmin }
 
 // Project is a study.
 type Project struct {
@@ -60,7 +61,10 @@ type Project struct {
 	OwnerID    string
 	Forwarding Forwarding
 	Hold       time.Duration
+	Settings   ProjectSettings
 	CreatedAt  time.Time
+	// As is what the asker is in this project; it is not stored here.
+	As ProjectRole
 }
 
 // Device is an enrolled Pi; people read "box".
@@ -87,6 +91,11 @@ type Device struct {
 	// OfferSeq rises with every change to the device's offers; it is their cursor.
 	OfferSeq int64
 	Version  int64
+	Site     Site
+	FirstGen FirstGen
+	// SilentToldAt is when somebody was told that the box is silent; zero again
+	// once it is heard.
+	SilentToldAt time.Time
 }
 
 // Sighting is what was heard of a device; what is nil stays as it was.
@@ -248,18 +257,23 @@ type Reply struct {
 // Mail is one queued e-mail.
 type Mail struct {
 	ID        string
+	ProjectID string
 	WhisperID string
+	Kind      string
 	To        string
-	Subject   string
-	Text      string
-	HTML      string
-	MessageID string
-	State     MailState
-	Attempts  int
-	NextAt    time.Time
-	LastError string
-	CreatedAt time.Time
-	SentAt    time.Time
+	// SenderName and ReplyTo are the study's; empty: the server's.
+	SenderName string
+	ReplyTo    string
+	Subject    string
+	Text       string
+	HTML       string
+	MessageID  string
+	State      MailState
+	Attempts   int
+	NextAt     time.Time
+	LastError  string
+	CreatedAt  time.Time
+	SentAt     time.Time
 }
 
 // MailState is where a mail stands.
@@ -287,4 +301,6 @@ type Event struct {
 	Kind      string
 	Detail    string
 	At        time.Time
+	// Seq rises with every event of a project in the order of the commits.
+	Seq int64
 }

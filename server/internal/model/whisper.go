@@ -55,6 +55,7 @@ type Whisper struct {
 	Forwarding Forwarding
 	Hold       time.Duration
 	Order      Order
+	Policy     Policy
 	StartedBy  string // user id
 	// StartKey is the form's idempotency key; sending it twice starts nothing twice.
 	StartKey    string
@@ -96,6 +97,7 @@ type Hop struct {
 	HoldUntil   time.Time
 	ApprovedAt  time.Time
 	EndedAt     time.Time // skipped, rejected or withdrawn
+	Course      Course
 }
 
 // Hop returns the hop at a position, 1..n.

@@ -23,7 +23,7 @@ const MaxCodes = 100
 func (s *Service) MakeCode(ctx context.Context, actor model.Actor, name string) (string, model.EnrolCode, error) {
 	var code string
 	var row model.EnrolCode
-	if err := adminOnly(actor); err != nil {
+	if err := allow(actor, model.ManageBoxes); err != nil {
 		return "", row, err
 	}
 	label, err := model.CleanTitle("name", name)
@@ -71,7 +71,7 @@ func revokeCodes(ctx context.Context, w *work, label string) (n int, err error) 
 // Codes lists enrolment codes, newest first: MaxCodes, and one more where there
 // are older ones.
 func (s *Service) Codes(ctx context.Context, actor model.Actor) ([]model.EnrolCode, error) {
-	if err := adminOnly(actor); err != nil {
+	if err := allow(actor, model.ManageBoxes); err != nil {
 		return nil, err
 	}
 	var codes []model.EnrolCode
@@ -84,7 +84,7 @@ func (s *Service) Codes(ctx context.Context, actor model.Actor) ([]model.EnrolCo
 
 // RevokeCode makes a code useless. A used code stays used.
 func (s *Service) RevokeCode(ctx context.Context, actor model.Actor, id string) error {
-	if err := adminOnly(actor); err != nil {
+	if err := allow(actor, model.ManageBoxes); err != nil {
 		return err
 	}
 	return s.do(ctx, func(w *work) error {
@@ -223,7 +223,7 @@ func (s *Service) BoxesByID(ctx context.Context, ids []string) (map[string]model
 // RevokeBox ends a device for good and closes its connection at once. Its
 // unanswered turn stays visible; ending the whisper is the researcher's choice.
 func (s *Service) RevokeBox(ctx context.Context, actor model.Actor, id string) error {
-	if err := adminOnly(actor); err != nil {
+	if err := allow(actor, model.ManageBoxes); err != nil {
 		return err
 	}
 	return s.do(ctx, func(w *work) error {
@@ -279,11 +279,4 @@ func (s *Service) heldOnce(ctx context.Context, device, by string) error {
 		w.after(func(t Teller) { t.BoxesChanged() })
 		return w.HoldDevice(ctx, device, w.now)
 	})
-}
-
-func adminOnly(a model.Actor) error {
-	if a.Admin() {
-		return nil
-	}
-	return model.Refuse(protocol.CodeForbidden, "Only an administrator can do this.", "Ask your administrator.")
 }

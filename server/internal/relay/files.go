@@ -24,7 +24,7 @@ type FileWish struct {
 func (s *Service) FindFile(ctx context.Context, actor model.Actor, wish FileWish) (model.File, error) {
 	var found model.File
 	err := s.db.View(ctx, func(tx *store.Tx) error {
-		wh, _, err := s.whisperOf(ctx, tx, actor, wish.Whisper)
+		wh, _, err := s.whisperOf(ctx, tx, actor, wish.Whisper, model.Hear)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,7 @@ package relay
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/route"
@@ -20,6 +20,9 @@ func NewKey() string { return store.NewID() }
 
 // CreateProject makes a project that belongs to the actor.
 func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.Project) (model.Project, error) {
+	if err := allow(actor, model.CreateProjects); err != nil {
+		return p, err
+	}
 	var err error
 	if p.Title, err = model.CleanTitle("title", p.Title); err != nil {
 		return p, err
@@ -30,10 +33,13 @@ func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.
 	if err = model.CheckForwarding(p.Forwarding, p.Hold); err != nil {
 		return p, err
 	}
-	p.ID, p.OwnerID = store.NewID(), actor.UserID
+	p.ID, p.OwnerID, p.As = store.NewID(), actor.UserID, model.ProjectOwner
 	err = s.do(ctx, func(w *work) error {
 		p.CreatedAt = w.now
-		return w.CreateProject(ctx, p)
+		if err := w.CreateProject(ctx, p); err != nil {
+			return err
+		}
+		return w.AddMember(ctx, model.Member{ProjectID: p.ID, UserID: actor.UserID, Role: p.As, AddedBy: actor.UserID, AddedAt: w.now})
 	})
 	return p, err
 }
@@ -41,15 +47,16 @@ func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.
 // Projects lists the actor's projects, newest first; an administrator's list
 // has everybody's.
 func (s *Service) Projects(ctx context.Context, actor model.Actor, after string, limit int) ([]ProjectRow, error) {
-	owner := actor.UserID
+	user := actor.UserID
 	if actor.Admin() {
-		owner = ""
+		user = ""
 	}
 	var rows []ProjectRow
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.Projects(ctx, owner, limit, after)
+		rows, err = tx.Projects(ctx, user, s.now(), limit, after)
 		return err
 	})
+	rows = slices.DeleteFunc(rows, func(r ProjectRow) bool { return actor.Project != "" && actor.Project != r.ID })
 	return rows, err
 }
 
@@ -57,26 +64,18 @@ func (s *Service) Projects(ctx context.Context, actor model.Actor, after string,
 func (s *Service) Project(ctx context.Context, actor model.Actor, id string) (model.Project, error) {
 	var p model.Project
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		p, err = s.projectOf(ctx, tx, actor, id)
+		p, err = s.projectOf(ctx, tx, actor, id, model.See)
 		return err
 	})
 	return p, err
 }
 
-// projectOf is the one place that says whose project it is.
-func (s *Service) projectOf(ctx context.Context, tx *store.Tx, actor model.Actor, id string) (model.Project, error) {
-	p, err := tx.Project(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !actor.Admin() && p.OwnerID != actor.UserID {
-		return p, model.NotFound("project")
-	}
-	return p, err
-}
 
 // Whispers lists a project's whispers, newest first.
 func (s *Service) Whispers(ctx context.Context, actor model.Actor, project, after string, limit int) ([]WhisperRow, error) {
 	var rows []WhisperRow
 	err := s.db.View(ctx, func(tx *store.Tx) error {
-		if _, err := s.projectOf(ctx, tx, actor, project); err != nil {
+		if _, err := s.projectOf(ctx, tx, actor, project, model.See); err != nil {
 			return err
 		}
 		var err error
@@ -109,7 +108,7 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		v = View{Boxes: map[string]model.Device{}}
 		var err error
-		if v.Whisper, v.Project, err = s.whisperOf(ctx, tx, actor, id); err != nil {
+		if v.Whisper, v.Project, err = s.whisperOf(ctx, tx, actor, id, model.See); err != nil {
 			return err
 		}
 		for _, h := range v.Whisper.Hops {
@@ -137,21 +136,6 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 	return v, err
 }
 
-func (s *Service) whisperOf(ctx context.Context, tx *store.Tx, actor model.Actor, id string) (model.Whisper, model.Project, error) {
-	wh, err := tx.Whisper(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return wh, model.Project{}, model.NotFound("whisper")
-	}
-	if err != nil {
-		return wh, model.Project{}, err
-	}
-	p, err := s.projectOf(ctx, tx, actor, wh.ProjectID)
-	if _, refused := model.AsError(err); refused {
-		err = model.NotFound("whisper")
-	}
-	return wh, p, err
-}
-
 // Pause stops a whisper from going on; who has it may still answer. Doing it
 // twice is the same as doing it once, as with Resume and End.
 func (s *Service) Pause(ctx context.Context, actor model.Actor, id string) error {
@@ -170,7 +154,7 @@ func (s *Service) End(ctx context.Context, actor model.Actor, id string) error {
 
 func (s *Service) steer(ctx context.Context, actor model.Actor, id string, e route.Event) error {
 	return s.do(ctx, func(w *work) error {
-		wh, _, err := s.whisperOf(ctx, w.Tx, actor, id)
+		wh, _, err := s.whisperOf(ctx, w.Tx, actor, id, model.Steer)
 		if err != nil {
 			return err
 		}

@@ -83,6 +83,7 @@ type work struct {
 	now     time.Time
 	notices []func(Teller)
 	serve   []string // boxes whose queue may have moved
+	events  []model.Event
 }
 
 func (w *work) after(notice func(Teller)) { w.notices = append(w.notices, notice) }
@@ -102,7 +103,7 @@ func (s *Service) do(ctx context.Context, fn func(*work) error) error {
 				return err
 			}
 		}
-		return nil
+		return w.keepEvents(ctx)
 	})
 	if err != nil {
 		return err
@@ -195,7 +196,39 @@ func (s *Service) note(ctx context.Context, w *work, wh model.Whisper, n route.N
 	if hop, ok := wh.Hop(n.Position); ok {
 		e.HopID, e.DeviceID = hop.ID, hop.DeviceID
 	}
-	return w.AddEvent(ctx, e)
+	w.events = append(w.events, e)
+	return nil
+}
+
+// keepEvents numbers and writes the history's new lines, last of all: the
+// project's counter is locked from here to the commit, and no longer.
+func (w *work) keepEvents(ctx context.Context) error {
+	next := map[string]int64{}
+	for i := range w.events {
+		e := &w.events[i]
+		if e.ID == "" {
+			e.ID = store.NewID()
+		}
+		if e.ProjectID == "" {
+			continue // of the server, not of a project
+		}
+		if next[e.ProjectID] == 0 {
+			n := 0
+			for _, other := range w.events {
+				if other.ProjectID == e.ProjectID {
+					n++
+				}
+			}
+			first, err := w.ReserveEvents(ctx, e.ProjectID, n)
+			if err != nil {
+				return err
+			}
+			next[e.ProjectID] = first
+		}
+		e.Seq = next[e.ProjectID]
+		next[e.ProjectID]++
+	}
+	return w.AddEvents(ctx, w.events...)
 }
 
 // serve gives a free box the oldest turn that waits for it. The counter is

@@ -37,7 +37,7 @@ func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) 
 	}
 	var started []model.Whisper
 	err = s.do(ctx, func(w *work) error {
-		project, err := s.projectOf(ctx, w.Tx, actor, r.ProjectID)
+		project, err := s.projectOf(ctx, w.Tx, actor, r.ProjectID, model.Steer)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,13 @@ func deviceOf(r sqlcgen.Device) (model.Device, error) {
 	if err := decode(r.Capabilities, &d.Capabilities); err != nil {
 		return d, err
 	}
+	d.SilentToldAt = moment(r.SilentToldAt)
+	if err := decodeOr(r.Site, &d.Site, model.Site{}); err != nil {
+		return d, err
+	}
+	if err := decodeOr(r.FirstGen, &d.FirstGen, model.FirstGen{}); err != nil {
+		return d, err
+	}
 	return d, decode(r.LastStatus, &d.Status)
 }
 
@@ -31,12 +38,20 @@ func (tx *Tx) CreateDevice(ctx context.Context, d model.Device) error {
 	if err != nil {
 		return err
 	}
+	site, err := encode(d.Site)
+	if err != nil {
+		return err
+	}
+	firstGen, err := encode(d.FirstGen)
+	if err != nil {
+		return err
+	}
 	return wrap(tx.q.InsertDevice(ctx, sqlcgen.InsertDeviceParams{ID: d.ID, Name: d.Name, NameKey: fold(d.Name),
 		SecretHash: d.SecretHash, BoardModel: d.BoardModel, BoardSerial: d.BoardSerial, Agent: d.Agent,
 		Capabilities: capabilities, LastStatus: status, EnrolledBy: d.EnrolledBy, EnrolledAt: micros(d.EnrolledAt),
 		FirstSeenAt: micros(d.FirstSeenAt), LastSeenAt: micros(d.LastSeenAt), ConnectedAt: micros(d.ConnectedAt),
 		RevokedAt: micros(d.RevokedAt), HeldAt: micros(d.HeldAt), ActiveHop: d.ActiveHop, OfferSeq: d.OfferSeq,
-		Version: max(d.Version, 1)}), "create a device")
+		Version: max(d.Version, 1), Site: site, FirstGen: firstGen}), "create a device")
 }
 
 func device(r sqlcgen.Device, err error, what string) (model.Device, error) {
@@ -173,4 +188,14 @@ func (tx *Tx) BumpDevice(ctx context.Context, id string) (newSeq int64, err erro
 func (tx *Tx) offerSeq(ctx context.Context, id string) (int64, error) {
 	seq, err := tx.q.OfferSeq(ctx, id)
 	return seq, wrap(err, "read an offer's number")
+}
+
+// SetDeviceSite keeps where a box lives and how it is to behave there.
+func (tx *Tx) SetDeviceSite(ctx context.Context, id string, site model.Site) error {
+	text, err := encode(site)
+	if err != nil {
+		return err
+	}
+	n, err := tx.q.SetDeviceSite(ctx, sqlcgen.SetDeviceSiteParams{Site: text, ID: id})
+	return one(n, err, "keep a box's place")
 }

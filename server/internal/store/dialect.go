@@ -88,7 +88,7 @@ func busy(err error) bool {
 // start at once on SQLite, the second meets what the first did.
 func changed(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return e.Code() == 1 && strings.Contains(e.Error(), " already exists")
+		return e.Code() == 1 && (strings.Contains(e.Error(), " already exists") || strings.Contains(e.Error(), "duplicate column name"))
 	}
 	e, ok := errors.AsType[*mysql.MySQLError](err) // table, column or key exists; cannot drop what is gone
 	return ok && (e.Number == 1050 || e.Number == 1060 || e.Number == 1061 || e.Number == 1091)

@@ -13,7 +13,7 @@ func (tx *Tx) AddEvent(ctx context.Context, e model.Event) error {
 		e.ID = NewID()
 	}
 	return wrap(tx.q.InsertEvent(ctx, sqlcgen.InsertEventParams{ID: e.ID, ProjectID: e.ProjectID, WhisperID: e.WhisperID, HopID: e.HopID,
-		DeviceID: e.DeviceID, UserID: e.UserID, Kind: e.Kind, Detail: e.Detail, HappenedAt: micros(e.At)}), "note an event")
+		DeviceID: e.DeviceID, UserID: e.UserID, Kind: e.Kind, Detail: e.Detail, HappenedAt: micros(e.At), Seq: e.Seq}), "note an event")
 }
 
 // AddEvents is AddEvent for several.
@@ -34,6 +34,6 @@ func (tx *Tx) EventsByWhisper(ctx context.Context, whisperID string, limit int) 
 	}
 	return list(rows, func(r sqlcgen.Event) (model.Event, error) {
 		return model.Event{ID: r.ID, ProjectID: r.ProjectID, WhisperID: r.WhisperID, HopID: r.HopID, DeviceID: r.DeviceID,
-			UserID: r.UserID, Kind: r.Kind, Detail: r.Detail, At: moment(r.HappenedAt)}, nil
+			UserID: r.UserID, Kind: r.Kind, Detail: r.Detail, At: moment(r.HappenedAt), Seq: r.Seq}, nil
 	})
 }

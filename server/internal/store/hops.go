@@ -11,7 +11,7 @@ import (
 
 // hopRow is a hop as it is stored, with what it waits for: queued_at, due_at
 // and at_box follow from the hop and from its whisper's state.
-func hopRow(w *model.Whisper, h *model.Hop) sqlcgen.Hop {
+func hopRow(w *model.Whisper, h *model.Hop) (sqlcgen.Hop, error) {
 	r := sqlcgen.Hop{ID: h.ID, WhisperID: w.ID, Position: int64(h.Position), DeviceID: h.DeviceID, State: string(h.State),
 		Epoch: int64(h.Epoch), Seq: h.Seq, ReplyID: h.ReplyID, ReadyAt: micros(h.ReadyAt), OfferedAt: micros(h.OfferedAt),
 		DeliveredAt: micros(h.DeliveredAt), HeardAt: micros(h.HeardAt), RecordingAt: micros(h.RecordingAt), SavedAt: micros(h.SavedAt),
@@ -26,14 +26,17 @@ func hopRow(w *model.Whisper, h *model.Hop) sqlcgen.Hop {
 	if h.State.AtBox() {
 		r.AtBox = 1
 	}
-	return r
+	var err error
+	r.Course, err = encode(h.Course)
+	return r, err
 }
 
-func hopOf(r sqlcgen.Hop) model.Hop {
-	return model.Hop{ID: r.ID, WhisperID: r.WhisperID, Position: int(r.Position), DeviceID: r.DeviceID, State: model.HopState(r.State),
+func hopOf(r sqlcgen.Hop) (model.Hop, error) {
+	h := model.Hop{ID: r.ID, WhisperID: r.WhisperID, Position: int(r.Position), DeviceID: r.DeviceID, State: model.HopState(r.State),
 		Epoch: int(r.Epoch), Seq: r.Seq, ReplyID: r.ReplyID, ReadyAt: moment(r.ReadyAt), OfferedAt: moment(r.OfferedAt),
 		DeliveredAt: moment(r.DeliveredAt), HeardAt: moment(r.HeardAt), RecordingAt: moment(r.RecordingAt), SavedAt: moment(r.SavedAt),
 		ReceivedAt: moment(r.ReceivedAt), HoldUntil: moment(r.HoldUntil), ApprovedAt: moment(r.ApprovedAt), EndedAt: moment(r.EndedAt)}
+	return h, decodeOr(r.Course, &h.Course, model.Course{})
 }
 
 func (tx *Tx) saveHop(ctx context.Context, r sqlcgen.Hop, isNew bool) error {
@@ -43,7 +46,7 @@ func (tx *Tx) saveHop(ctx context.Context, r sqlcgen.Hop, isNew bool) error {
 	n, err := tx.q.UpdateHop(ctx, sqlcgen.UpdateHopParams{Position: r.Position, DeviceID: r.DeviceID, State: r.State, Epoch: r.Epoch,
 		Seq: r.Seq, ReplyID: r.ReplyID, ReadyAt: r.ReadyAt, OfferedAt: r.OfferedAt, DeliveredAt: r.DeliveredAt, HeardAt: r.HeardAt,
 		RecordingAt: r.RecordingAt, SavedAt: r.SavedAt, ReceivedAt: r.ReceivedAt, HoldUntil: r.HoldUntil, ApprovedAt: r.ApprovedAt,
-		EndedAt: r.EndedAt, QueuedAt: r.QueuedAt, DueAt: r.DueAt, AtBox: r.AtBox, ID: r.ID, WhisperID: r.WhisperID})
+		EndedAt: r.EndedAt, QueuedAt: r.QueuedAt, DueAt: r.DueAt, AtBox: r.AtBox, Course: r.Course, ID: r.ID, WhisperID: r.WhisperID})
 	return one(n, err, "save a hop")
 }
 
@@ -124,5 +127,6 @@ func (tx *Tx) OffersSince(ctx context.Context, deviceID string, seq int64, limit
 }
 
 func offerOf(r sqlcgen.OffersSinceRow) (OfferRow, error) {
-	return OfferRow{hopOf(r.Hop), r.ProjectID, r.Title, model.WhisperState(r.State), model.Forwarding(r.Forwarding), span(r.HoldUs)}, nil
+	h, err := hopOf(r.Hop)
+	return OfferRow{h, r.ProjectID, r.Title, model.WhisperState(r.State), model.Forwarding(r.Forwarding), span(r.HoldUs)}, err
 }

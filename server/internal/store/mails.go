@@ -13,7 +13,8 @@ import (
 func mailOf(r sqlcgen.Mail) (model.Mail, error) {
 	return model.Mail{ID: r.ID, WhisperID: r.WhisperID, To: r.Recipient, Subject: r.Subject, Text: r.BodyText, HTML: r.BodyHtml,
 		MessageID: r.MessageID, State: model.MailState(r.State), Attempts: int(r.Attempts), NextAt: moment(r.NextAt),
-		LastError: r.LastError, CreatedAt: moment(r.CreatedAt), SentAt: moment(r.SentAt)}, nil
+		LastError: r.LastError, CreatedAt: moment(r.CreatedAt), SentAt: moment(r.SentAt),
+		ProjectID: r.ProjectID, Kind: r.Kind, ReplyTo: r.ReplyTo, SenderName: r.SenderName}, nil
 }
 
 // AddMail queues a mail, due at NextAt or, where that is zero, at CreatedAt.
@@ -25,7 +26,7 @@ func (tx *Tx) AddMail(ctx context.Context, m model.Mail, onceKey string) error {
 	return wrap(tx.q.InsertMail(ctx, sqlcgen.InsertMailParams{ID: m.ID, OnceKey: onceKey, WhisperID: m.WhisperID, Recipient: m.To,
 		Subject: m.Subject, BodyText: m.Text, BodyHtml: m.HTML, MessageID: m.MessageID, State: string(model.MailQueued),
 		Attempts: int64(m.Attempts), NextAt: micros(m.NextAt), LastError: m.LastError, CreatedAt: micros(m.CreatedAt),
-		DueAt: max(micros(m.NextAt), 1)}), "queue a mail")
+		DueAt: max(micros(m.NextAt), 1), ProjectID: m.ProjectID, Kind: m.Kind, ReplyTo: m.ReplyTo, SenderName: m.SenderName}), "queue a mail")
 }
 
 // LeaseMail gives the mail that is due longest to one worker until the lease

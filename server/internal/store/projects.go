@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/store/internal/sqlcgen"
@@ -22,17 +23,22 @@ type ProjectRow struct {
 }
 
 func projectOf(r sqlcgen.Project) (ProjectRow, error) {
-	return ProjectRow{
+	p := ProjectRow{
 		Project: model.Project{ID: r.ID, Title: r.Title, OwnerID: r.OwnerID, Forwarding: model.Forwarding(r.Forwarding),
 			Hold: span(r.HoldUs), CreatedAt: moment(r.CreatedAt)},
 		Counts: Counts{int(r.NDraft), int(r.NTravelling), int(r.NPaused), int(r.NComplete), int(r.NEnded)},
-	}, nil
+	}
+	return p, decodeOr(r.Settings, &p.Settings, model.DefaultProjectSettings())
 }
 
 // CreateProject keeps a new project.
 func (tx *Tx) CreateProject(ctx context.Context, p model.Project) error {
+	settings, err := encode(p.Settings)
+	if err != nil {
+		return err
+	}
 	return wrap(tx.q.InsertProject(ctx, sqlcgen.InsertProjectParams{ID: p.ID, Title: p.Title, OwnerID: p.OwnerID,
-		Forwarding: string(p.Forwarding), HoldUs: p.Hold.Microseconds(), CreatedAt: micros(p.CreatedAt)}), "create a project")
+		Forwarding: string(p.Forwarding), HoldUs: p.Hold.Microseconds(), CreatedAt: micros(p.CreatedAt), Settings: settings}), "create a project")
 }
 
 // Project finds a project.
@@ -50,15 +56,16 @@ func (tx *Tx) ProjectRow(ctx context.Context, id string) (ProjectRow, error) {
 	return projectOf(r)
 }
 
-// Projects lists the projects of an owner, or all for "", newest first, from
-// after the id given. Index projects_owner, or the primary key.
-func (tx *Tx) Projects(ctx context.Context, ownerID string, limit int, after string) ([]ProjectRow, error) {
+// Projects lists the projects in which a person has a part at a time, or all
+// for "", newest first, from after the id given. Index members_user, or the
+// primary key.
+func (tx *Tx) Projects(ctx context.Context, userID string, at time.Time, limit int, after string) ([]ProjectRow, error) {
 	var rows []sqlcgen.Project
 	var err error
-	if ownerID == "" {
+	if userID == "" {
 		rows, err = tx.q.ProjectsAll(ctx, sqlcgen.ProjectsAllParams{BeforeID: before(after), Limit: page(limit)})
 	} else {
-		rows, err = tx.q.ProjectsOfOwner(ctx, sqlcgen.ProjectsOfOwnerParams{OwnerID: ownerID, BeforeID: before(after), Limit: page(limit)})
+		rows, err = tx.q.ProjectsOfMember(ctx, sqlcgen.ProjectsOfMemberParams{UserID: userID, BeforeID: before(after), At: micros(at), Limit: page(limit)})
 	}
 	if err != nil {
 		return nil, wrap(err, "list projects")
@@ -66,11 +73,15 @@ func (tx *Tx) Projects(ctx context.Context, ownerID string, limit int, after str
 	return list(rows, projectOf)
 }
 
-// UpdateProject keeps title, owner and way to forward; whispers that were
+// UpdateProject keeps title, owner, way to forward and settings; whispers that were
 // started keep theirs.
 func (tx *Tx) UpdateProject(ctx context.Context, p model.Project) error {
+	settings, err := encode(p.Settings)
+	if err != nil {
+		return err
+	}
 	n, err := tx.q.UpdateProject(ctx, sqlcgen.UpdateProjectParams{Title: p.Title, OwnerID: p.OwnerID,
-		Forwarding: string(p.Forwarding), HoldUs: p.Hold.Microseconds(), ID: p.ID})
+		Forwarding: string(p.Forwarding), HoldUs: p.Hold.Microseconds(), Settings: settings, ID: p.ID})
 	return one(n, err, "change a project")
 }
 
@@ -94,4 +105,16 @@ func (tx *Tx) count(ctx context.Context, projectID string, from, to model.Whispe
 	}
 	n, err := tx.q.AddProjectCounts(ctx, p)
 	return one(n, err, "count a project's whispers")
+}
+
+// ReserveEvents moves a project's counter of events by n and returns the first
+// of the numbers that are free now. The row stays locked until the commit, so
+// numbers become visible in their order: reserve last.
+func (tx *Tx) ReserveEvents(ctx context.Context, projectID string, n int) (int64, error) {
+	rows, err := tx.q.BumpProjectEvents(ctx, sqlcgen.BumpProjectEventsParams{N: int64(n), ID: projectID})
+	if err := one(rows, err, "number a project's events"); err != nil {
+		return 0, err
+	}
+	last, err := tx.q.ProjectEventSeq(ctx, projectID)
+	return last - int64(n) + 1, wrap(err, "number a project's events")
 }

@@ -10,7 +10,7 @@ import (
 
 func userOf(r sqlcgen.User) (model.User, error) {
 	return model.User{ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, Role: model.Role(r.Role),
-		CreatedAt: moment(r.CreatedAt), DisabledAt: moment(r.DisabledAt)}, nil
+		CreatedAt: moment(r.CreatedAt), DisabledAt: moment(r.DisabledAt), ExpiresAt: moment(r.ExpiresAt)}, nil
 }
 
 // CreateUser keeps a new account. The e-mail address is compared in lower case
@@ -18,7 +18,7 @@ func userOf(r sqlcgen.User) (model.User, error) {
 func (tx *Tx) CreateUser(ctx context.Context, u model.User) error {
 	return wrap(tx.q.InsertUser(ctx, sqlcgen.InsertUserParams{ID: u.ID, Email: fold(u.Email), Name: u.Name,
 		PasswordHash: u.PasswordHash, Role: string(u.Role), CreatedAt: micros(u.CreatedAt),
-		DisabledAt: micros(u.DisabledAt)}), "create a user")
+		DisabledAt: micros(u.DisabledAt), ExpiresAt: micros(u.ExpiresAt)}), "create a user")
 }
 
 // UserByEmail finds an account, whatever the case of the address.

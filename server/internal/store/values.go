@@ -63,6 +63,15 @@ func decode(s string, v any) error {
 	return nil
 }
 
+// decodeOr is decode for a column that older rows leave empty.
+func decodeOr[V any](s string, v *V, empty V) error {
+	if s == "" {
+		*v = empty
+		return nil
+	}
+	return decode(s, v)
+}
+
 // list turns rows into values.
 func list[R, V any](rows []R, value func(R) (V, error)) ([]V, error) {
 	out := make([]V, 0, len(rows))

@@ -26,6 +26,7 @@ type Progress struct {
 type WhisperRow struct {
 	model.Whisper
 	Progress Progress
+	NeedsAt  time.Time // since when a person has to decide; zero: nobody has to
 }
 
 func progress(w *model.Whisper) Progress {
@@ -56,12 +57,29 @@ type seen struct {
 	hops    map[string]sqlcgen.Hop // by id
 }
 
-func (tx *Tx) remember(w *model.Whisper) {
+func (tx *Tx) remember(w *model.Whisper) error {
 	s := seen{w.Version, w.State, make(map[string]sqlcgen.Hop, len(w.Hops))}
 	for i := range w.Hops {
-		s.hops[w.Hops[i].ID] = hopRow(w, &w.Hops[i])
+		row, err := hopRow(w, &w.Hops[i])
+		if err != nil {
+			return err
+		}
+		s.hops[w.Hops[i].ID] = row
 	}
 	tx.seen[w.ID] = s
+	return nil
+}
+
+// needs is since when a person has to decide about a turn; zero if nobody has to.
+func needs(w *model.Whisper) time.Time {
+	if w.State == model.WhisperTravelling {
+		for _, h := range w.Hops {
+			if !h.State.Over() && !h.Course.NeedsAt.IsZero() {
+				return h.Course.NeedsAt
+			}
+		}
+	}
+	return time.Time{}
 }
 
 func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
@@ -74,7 +92,11 @@ func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
 		w.StartKey = ""
 	}
 	p := Progress{int(r.NHops), int(r.NAnswered), int(r.NOver), int(r.AtPosition), r.AtDevice, model.HopState(r.AtState), moment(r.AtSince)}
-	return WhisperRow{w, p}, decode(r.OrderInput, &w.Order.Input)
+	if err := decodeOr(r.Policy, &w.Policy, model.Policy{}); err != nil {
+		return WhisperRow{}, err
+	}
+	err := decode(r.OrderInput, &w.Order.Input)
+	return WhisperRow{w, p, moment(r.NeedsAt)}, err
 }
 
 // CreateWhisper keeps a new whisper with its order record and all its hops, and
@@ -94,24 +116,31 @@ func (tx *Tx) CreateWhisper(ctx context.Context, w *model.Whisper) error {
 	if key == "" {
 		key = w.ID
 	}
+	policy, err := encode(w.Policy)
+	if err != nil {
+		return err
+	}
 	p := progress(w)
 	err = wrap(tx.q.InsertWhisper(ctx, sqlcgen.InsertWhisperParams{ID: w.ID, ProjectID: w.ProjectID, Title: w.Title, State: string(w.State),
 		Forwarding: string(w.Forwarding), HoldUs: w.Hold.Microseconds(), OrderAlgorithm: w.Order.Algorithm, OrderSeed: w.Order.Seed,
 		OrderInput: input, StartedBy: w.StartedBy, StartKey: key, CreatedAt: micros(w.CreatedAt),
 		StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt), Version: 1,
 		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position),
-		AtDevice: p.DeviceID, AtState: string(p.State), AtSince: micros(p.Since)}), "create a whisper")
+		AtDevice: p.DeviceID, AtState: string(p.State), AtSince: micros(p.Since), Policy: policy, NeedsAt: micros(needs(w))}), "create a whisper")
 	if err != nil {
 		return err
 	}
 	for i := range w.Hops {
-		if err := wrap(tx.q.InsertHop(ctx, sqlcgen.InsertHopParams(hopRow(w, &w.Hops[i]))), "create a hop"); err != nil {
+		row, err := hopRow(w, &w.Hops[i])
+		if err == nil {
+			err = wrap(tx.q.InsertHop(ctx, sqlcgen.InsertHopParams(row)), "create a hop")
+		}
+		if err != nil {
 			return err
 		}
 	}
 	w.Version = 1
-	tx.remember(w)
-	return nil
+	return tx.remember(w)
 }
 
 // Whisper finds a whisper with its hops.
@@ -129,10 +158,13 @@ func (tx *Tx) Whisper(ctx context.Context, id string) (model.Whisper, error) {
 		return model.Whisper{}, wrap(err, "load a whisper's hops")
 	}
 	for _, h := range rows {
-		w.Hops = append(w.Hops, hopOf(h))
+		hop, err := hopOf(h)
+		if err != nil {
+			return model.Whisper{}, err
+		}
+		w.Hops = append(w.Hops, hop)
 	}
-	tx.remember(&w.Whisper)
-	return w.Whisper, nil
+	return w.Whisper, tx.remember(&w.Whisper)
 }
 
 // WhisperByHop finds the whisper of a hop, with all its hops.
@@ -158,11 +190,15 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 			return fmt.Errorf("store: save a whisper: %w", ErrConflict)
 		}
 	}
+	policy, err := encode(w.Policy)
+	if err != nil {
+		return err
+	}
 	p := progress(w)
 	n, err := tx.q.UpdateWhisper(ctx, sqlcgen.UpdateWhisperParams{Title: w.Title, State: string(w.State), Forwarding: string(w.Forwarding),
 		HoldUs: w.Hold.Microseconds(), StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt),
 		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position), AtDevice: p.DeviceID,
-		AtState: string(p.State), AtSince: micros(p.Since), ID: w.ID, Version: w.Version})
+		AtState: string(p.State), AtSince: micros(p.Since), Policy: policy, NeedsAt: micros(needs(w)), ID: w.ID, Version: w.Version})
 	if err == nil && n == 0 {
 		err = ErrConflict
 	}
@@ -171,7 +207,10 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 	}
 	kept := 0
 	for i := range w.Hops {
-		row := hopRow(w, &w.Hops[i])
+		row, err := hopRow(w, &w.Hops[i])
+		if err != nil {
+			return err
+		}
 		was, ok := old.hops[row.ID]
 		if ok {
 			kept++
@@ -192,8 +231,7 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 		}
 	}
 	w.Version++
-	tx.remember(w)
-	return nil
+	return tx.remember(w)
 }
 
 // Whispers lists a project's whispers, newest first, from after the id given.

@@ -140,15 +140,19 @@ func TestLists(t *testing.T) {
 
 		a.Title, a.Forwarding, a.Hold = "Ördnung", model.ForwardPause, 90*time.Second
 		must(t, s, func(tx *Tx) error { return tx.UpdateProject(ctx, a) })
-		rows := view(t, s, func(tx *Tx) ([]ProjectRow, error) { return tx.Projects(ctx, "", 10, "") })
+		rows := view(t, s, func(tx *Tx) ([]ProjectRow, error) { return tx.Projects(ctx, "", noon, 10, "") })
 		if want := []ProjectRow{{b, Counts{Travelling: 1}}, {a, Counts{Travelling: 5}}}; !slices.Equal(rows, want) {
 			t.Errorf("projects %+v, want %+v", rows, want)
 		}
-		rows = view(t, s, func(tx *Tx) ([]ProjectRow, error) { return tx.Projects(ctx, a.OwnerID, 10, "") })
+		must(t, s, func(tx *Tx) error {
+			return errors.Join(tx.AddMember(ctx, model.Member{ProjectID: a.ID, UserID: a.OwnerID}),
+				tx.AddMember(ctx, model.Member{ProjectID: b.ID, UserID: a.OwnerID, ExpiresAt: noon}))
+		})
+		rows = view(t, s, func(tx *Tx) ([]ProjectRow, error) { return tx.Projects(ctx, a.OwnerID, noon, 10, "") })
 		if len(rows) != 1 || rows[0].Project != a {
 			t.Errorf("projects of one owner %+v", rows)
 		}
-		if rows = view(t, s, func(tx *Tx) ([]ProjectRow, error) { return tx.Projects(ctx, a.OwnerID, 10, a.ID) }); len(rows) != 0 {
+		if rows = view(t, s, func(tx *Tx) ([]ProjectRow, error) { return tx.Projects(ctx, a.OwnerID, noon, 10, a.ID) }); len(rows) != 0 {
 			t.Errorf("projects after the last %+v", rows)
 		}
 		if got := view(t, s, func(tx *Tx) (model.Project, error) { return tx.Project(ctx, a.ID) }); got != a {

@@ -240,7 +240,7 @@ func TestBoxes_codesAndRoles(t *testing.T) {
 			t.Errorf("a researcher is offered %q", no)
 		}
 	}
-	v.post("/boxes/codes", url.Values{"name": {"eve"}}).has(t, http.StatusForbidden, "Only an administrator")
+	v.post("/boxes/codes", url.Values{"name": {"eve"}}).has(t, http.StatusForbidden, "Only an administrator or an installer")
 	if got := v.get("/boxes/codes"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/boxes" {
 		t.Errorf("the address of a new code: %d, %s", got.status, got.header.Get("Location"))
 	}

@@ -1,8 +1,8 @@
 -- name: InsertDevice :exec
 INSERT INTO devices (id, name, name_key, secret_hash, board_model, board_serial, agent,
   capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at,
-  connected_at, revoked_at, held_at, active_hop, offer_seq, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+  connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: Device :one
 SELECT * FROM devices WHERE id = ?;
@@ -55,3 +55,6 @@ UPDATE devices SET version = version + 1 WHERE id = ?;
 
 -- name: OfferSeq :one
 SELECT offer_seq FROM devices WHERE id = ?;
+
+-- name: SetDeviceSite :execrows
+UPDATE devices SET site = ?, version = version + 1 WHERE id = ?;

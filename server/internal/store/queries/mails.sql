@@ -1,7 +1,8 @@
 -- name: InsertMail :exec
 INSERT INTO mails (id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state,
-  attempts, next_at, last_error, created_at, sent_at, due_at, leased_by)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+  attempts, next_at, last_error, created_at, sent_at, due_at, leased_by,
+  project_id, kind, reply_to, sender_name)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: Mail :one
 SELECT * FROM mails WHERE id = ?;

@@ -1,6 +1,6 @@
 -- name: InsertUser :exec
-INSERT INTO users (id, email, name, password_hash, role, created_at, disabled_at)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT INTO users (id, email, name, password_hash, role, created_at, disabled_at, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: UserByID :one
 SELECT * FROM users WHERE id = ?;

@@ -41,7 +41,7 @@ func (q *Queries) ClaimDevice(ctx context.Context, arg ClaimDeviceParams) (int64
 }
 
 const device = `-- name: Device :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE id = ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE id = ?
 `
 
 func (q *Queries) Device(ctx context.Context, id string) (Device, error) {
@@ -67,12 +67,15 @@ func (q *Queries) Device(ctx context.Context, id string) (Device, error) {
 		&i.ActiveHop,
 		&i.OfferSeq,
 		&i.Version,
+		&i.Site,
+		&i.FirstGen,
+		&i.SilentToldAt,
 	)
 	return i, err
 }
 
 const deviceByBoard = `-- name: DeviceByBoard :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC LIMIT 1
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC LIMIT 1
 `
 
 func (q *Queries) DeviceByBoard(ctx context.Context, boardSerial string) (Device, error) {
@@ -98,12 +101,15 @@ func (q *Queries) DeviceByBoard(ctx context.Context, boardSerial string) (Device
 		&i.ActiveHop,
 		&i.OfferSeq,
 		&i.Version,
+		&i.Site,
+		&i.FirstGen,
+		&i.SilentToldAt,
 	)
 	return i, err
 }
 
 const deviceByName = `-- name: DeviceByName :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE name_key = ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key = ?
 `
 
 func (q *Queries) DeviceByName(ctx context.Context, nameKey string) (Device, error) {
@@ -129,12 +135,15 @@ func (q *Queries) DeviceByName(ctx context.Context, nameKey string) (Device, err
 		&i.ActiveHop,
 		&i.OfferSeq,
 		&i.Version,
+		&i.Site,
+		&i.FirstGen,
+		&i.SilentToldAt,
 	)
 	return i, err
 }
 
 const deviceBySecretHash = `-- name: DeviceBySecretHash :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE secret_hash = ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE secret_hash = ?
 `
 
 func (q *Queries) DeviceBySecretHash(ctx context.Context, secretHash string) (Device, error) {
@@ -160,12 +169,15 @@ func (q *Queries) DeviceBySecretHash(ctx context.Context, secretHash string) (De
 		&i.ActiveHop,
 		&i.OfferSeq,
 		&i.Version,
+		&i.Site,
+		&i.FirstGen,
+		&i.SilentToldAt,
 	)
 	return i, err
 }
 
 const devices = `-- name: Devices :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
 `
 
 type DevicesParams struct {
@@ -202,6 +214,9 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 			&i.ActiveHop,
 			&i.OfferSeq,
 			&i.Version,
+			&i.Site,
+			&i.FirstGen,
+			&i.SilentToldAt,
 		); err != nil {
 			return nil, err
 		}
@@ -217,7 +232,7 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 }
 
 const devicesLike = `-- name: DevicesLike :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version FROM devices WHERE name_key > ? AND INSTR(name_key, ?) > 0
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key > ? AND INSTR(name_key, ?) > 0
 ORDER BY name_key LIMIT ?
 `
 
@@ -256,6 +271,9 @@ func (q *Queries) DevicesLike(ctx context.Context, arg DevicesLikeParams) ([]Dev
 			&i.ActiveHop,
 			&i.OfferSeq,
 			&i.Version,
+			&i.Site,
+			&i.FirstGen,
+			&i.SilentToldAt,
 		); err != nil {
 			return nil, err
 		}
@@ -290,8 +308,8 @@ func (q *Queries) HoldDevice(ctx context.Context, arg HoldDeviceParams) (int64, 
 const insertDevice = `-- name: InsertDevice :exec
 INSERT INTO devices (id, name, name_key, secret_hash, board_model, board_serial, agent,
   capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at,
-  connected_at, revoked_at, held_at, active_hop, offer_seq, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertDeviceParams struct {
@@ -314,6 +332,8 @@ type InsertDeviceParams struct {
 	ActiveHop    string
 	OfferSeq     int64
 	Version      int64
+	Site         string
+	FirstGen     string
 }
 
 func (q *Queries) InsertDevice(ctx context.Context, arg InsertDeviceParams) error {
@@ -337,6 +357,8 @@ func (q *Queries) InsertDevice(ctx context.Context, arg InsertDeviceParams) erro
 		arg.ActiveHop,
 		arg.OfferSeq,
 		arg.Version,
+		arg.Site,
+		arg.FirstGen,
 	)
 	return err
 }
@@ -393,6 +415,23 @@ type RevokeDeviceParams struct {
 
 func (q *Queries) RevokeDevice(ctx context.Context, arg RevokeDeviceParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, revokeDevice, arg.At, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setDeviceSite = `-- name: SetDeviceSite :execrows
+UPDATE devices SET site = ?, version = version + 1 WHERE id = ?
+`
+
+type SetDeviceSiteParams struct {
+	Site string
+	ID   string
+}
+
+func (q *Queries) SetDeviceSite(ctx context.Context, arg SetDeviceSiteParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setDeviceSite, arg.Site, arg.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 const eventsByWhisper = `-- name: EventsByWhisper :many
-SELECT id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at FROM events WHERE whisper_id = ? ORDER BY happened_at DESC, id DESC LIMIT ?
+SELECT id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at, seq FROM events WHERE whisper_id = ? ORDER BY happened_at DESC, id DESC LIMIT ?
 `
 
 type EventsByWhisperParams struct {
@@ -37,6 +37,7 @@ func (q *Queries) EventsByWhisper(ctx context.Context, arg EventsByWhisperParams
 			&i.Kind,
 			&i.Detail,
 			&i.HappenedAt,
+			&i.Seq,
 		); err != nil {
 			return nil, err
 		}
@@ -52,8 +53,8 @@ func (q *Queries) EventsByWhisper(ctx context.Context, arg EventsByWhisperParams
 }
 
 const insertEvent = `-- name: InsertEvent :exec
-INSERT INTO events (id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO events (id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at, seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertEventParams struct {
@@ -66,6 +67,7 @@ type InsertEventParams struct {
 	Kind       string
 	Detail     string
 	HappenedAt int64
+	Seq        int64
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
@@ -79,6 +81,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 		arg.Kind,
 		arg.Detail,
 		arg.HappenedAt,
+		arg.Seq,
 	)
 	return err
 }

@@ -87,7 +87,7 @@ func (q *Queries) HopsAtBox(ctx context.Context, deviceID string) ([]HopsAtBoxRo
 }
 
 const hopsOfWhisper = `-- name: HopsOfWhisper :many
-SELECT id, whisper_id, position, device_id, state, epoch, seq, reply_id, ready_at, offered_at, delivered_at, heard_at, recording_at, saved_at, received_at, hold_until, approved_at, ended_at, queued_at, due_at, at_box FROM hops WHERE whisper_id = ? ORDER BY position
+SELECT id, whisper_id, position, device_id, state, epoch, seq, reply_id, ready_at, offered_at, delivered_at, heard_at, recording_at, saved_at, received_at, hold_until, approved_at, ended_at, queued_at, due_at, at_box, course FROM hops WHERE whisper_id = ? ORDER BY position
 `
 
 func (q *Queries) HopsOfWhisper(ctx context.Context, whisperID string) ([]Hop, error) {
@@ -121,6 +121,7 @@ func (q *Queries) HopsOfWhisper(ctx context.Context, whisperID string) ([]Hop, e
 			&i.QueuedAt,
 			&i.DueAt,
 			&i.AtBox,
+			&i.Course,
 		); err != nil {
 			return nil, err
 		}
@@ -215,7 +216,7 @@ func (q *Queries) NextReadyHop(ctx context.Context, deviceID string) (NextReadyH
 }
 
 const offersAtBox = `-- name: OffersAtBox :many
-SELECT hops.id, hops.whisper_id, hops.position, hops.device_id, hops.state, hops.epoch, hops.seq, hops.reply_id, hops.ready_at, hops.offered_at, hops.delivered_at, hops.heard_at, hops.recording_at, hops.saved_at, hops.received_at, hops.hold_until, hops.approved_at, hops.ended_at, hops.queued_at, hops.due_at, hops.at_box, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us
+SELECT hops.id, hops.whisper_id, hops.position, hops.device_id, hops.state, hops.epoch, hops.seq, hops.reply_id, hops.ready_at, hops.offered_at, hops.delivered_at, hops.heard_at, hops.recording_at, hops.saved_at, hops.received_at, hops.hold_until, hops.approved_at, hops.ended_at, hops.queued_at, hops.due_at, hops.at_box, hops.course, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us
 FROM hops JOIN whispers ON whispers.id = hops.whisper_id
 WHERE hops.device_id = ? AND hops.at_box = 1 ORDER BY hops.seq, hops.id LIMIT ?
 `
@@ -265,6 +266,7 @@ func (q *Queries) OffersAtBox(ctx context.Context, arg OffersAtBoxParams) ([]Off
 			&i.Hop.QueuedAt,
 			&i.Hop.DueAt,
 			&i.Hop.AtBox,
+			&i.Hop.Course,
 			&i.ProjectID,
 			&i.Title,
 			&i.State,
@@ -285,7 +287,7 @@ func (q *Queries) OffersAtBox(ctx context.Context, arg OffersAtBoxParams) ([]Off
 }
 
 const offersSince = `-- name: OffersSince :many
-SELECT hops.id, hops.whisper_id, hops.position, hops.device_id, hops.state, hops.epoch, hops.seq, hops.reply_id, hops.ready_at, hops.offered_at, hops.delivered_at, hops.heard_at, hops.recording_at, hops.saved_at, hops.received_at, hops.hold_until, hops.approved_at, hops.ended_at, hops.queued_at, hops.due_at, hops.at_box, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us
+SELECT hops.id, hops.whisper_id, hops.position, hops.device_id, hops.state, hops.epoch, hops.seq, hops.reply_id, hops.ready_at, hops.offered_at, hops.delivered_at, hops.heard_at, hops.recording_at, hops.saved_at, hops.received_at, hops.hold_until, hops.approved_at, hops.ended_at, hops.queued_at, hops.due_at, hops.at_box, hops.course, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us
 FROM hops JOIN whispers ON whispers.id = hops.whisper_id
 WHERE hops.device_id = ? AND hops.seq > ? ORDER BY hops.seq, hops.id LIMIT ?
 `
@@ -336,6 +338,7 @@ func (q *Queries) OffersSince(ctx context.Context, arg OffersSinceParams) ([]Off
 			&i.Hop.QueuedAt,
 			&i.Hop.DueAt,
 			&i.Hop.AtBox,
+			&i.Hop.Course,
 			&i.ProjectID,
 			&i.Title,
 			&i.State,

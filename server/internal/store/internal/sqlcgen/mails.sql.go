@@ -10,7 +10,7 @@ import (
 )
 
 const dueMail = `-- name: DueMail :one
-SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by FROM mails WHERE due_at > 0 AND due_at <= ? ORDER BY due_at, id LIMIT 1
+SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by, project_id, kind, reply_to, sender_name FROM mails WHERE due_at > 0 AND due_at <= ? ORDER BY due_at, id LIMIT 1
 `
 
 func (q *Queries) DueMail(ctx context.Context, at int64) (Mail, error) {
@@ -33,33 +33,42 @@ func (q *Queries) DueMail(ctx context.Context, at int64) (Mail, error) {
 		&i.SentAt,
 		&i.DueAt,
 		&i.LeasedBy,
+		&i.ProjectID,
+		&i.Kind,
+		&i.ReplyTo,
+		&i.SenderName,
 	)
 	return i, err
 }
 
 const insertMail = `-- name: InsertMail :exec
 INSERT INTO mails (id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state,
-  attempts, next_at, last_error, created_at, sent_at, due_at, leased_by)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  attempts, next_at, last_error, created_at, sent_at, due_at, leased_by,
+  project_id, kind, reply_to, sender_name)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertMailParams struct {
-	ID        string
-	OnceKey   string
-	WhisperID string
-	Recipient string
-	Subject   string
-	BodyText  string
-	BodyHtml  string
-	MessageID string
-	State     string
-	Attempts  int64
-	NextAt    int64
-	LastError string
-	CreatedAt int64
-	SentAt    int64
-	DueAt     int64
-	LeasedBy  string
+	ID         string
+	OnceKey    string
+	WhisperID  string
+	Recipient  string
+	Subject    string
+	BodyText   string
+	BodyHtml   string
+	MessageID  string
+	State      string
+	Attempts   int64
+	NextAt     int64
+	LastError  string
+	CreatedAt  int64
+	SentAt     int64
+	DueAt      int64
+	LeasedBy   string
+	ProjectID  string
+	Kind       string
+	ReplyTo    string
+	SenderName string
 }
 
 func (q *Queries) InsertMail(ctx context.Context, arg InsertMailParams) error {
@@ -80,6 +89,10 @@ func (q *Queries) InsertMail(ctx context.Context, arg InsertMailParams) error {
 		arg.SentAt,
 		arg.DueAt,
 		arg.LeasedBy,
+		arg.ProjectID,
+		arg.Kind,
+		arg.ReplyTo,
+		arg.SenderName,
 	)
 	return err
 }
@@ -110,7 +123,7 @@ func (q *Queries) LeaseMail(ctx context.Context, arg LeaseMailParams) (int64, er
 }
 
 const mail = `-- name: Mail :one
-SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by FROM mails WHERE id = ?
+SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by, project_id, kind, reply_to, sender_name FROM mails WHERE id = ?
 `
 
 func (q *Queries) Mail(ctx context.Context, id string) (Mail, error) {
@@ -133,6 +146,10 @@ func (q *Queries) Mail(ctx context.Context, id string) (Mail, error) {
 		&i.SentAt,
 		&i.DueAt,
 		&i.LeasedBy,
+		&i.ProjectID,
+		&i.Kind,
+		&i.ReplyTo,
+		&i.SenderName,
 	)
 	return i, err
 }
@@ -202,7 +219,7 @@ func (q *Queries) MailRetry(ctx context.Context, arg MailRetryParams) (int64, er
 }
 
 const mailsByWhisper = `-- name: MailsByWhisper :many
-SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by FROM mails WHERE whisper_id = ? ORDER BY id
+SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by, project_id, kind, reply_to, sender_name FROM mails WHERE whisper_id = ? ORDER BY id
 `
 
 func (q *Queries) MailsByWhisper(ctx context.Context, whisperID string) ([]Mail, error) {
@@ -231,6 +248,10 @@ func (q *Queries) MailsByWhisper(ctx context.Context, whisperID string) ([]Mail,
 			&i.SentAt,
 			&i.DueAt,
 			&i.LeasedBy,
+			&i.ProjectID,
+			&i.Kind,
+			&i.ReplyTo,
+			&i.SenderName,
 		); err != nil {
 			return nil, err
 		}

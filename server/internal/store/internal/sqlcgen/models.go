@@ -20,6 +20,23 @@ type Code struct {
 	RevokedAt  int64
 }
 
+type Delivery struct {
+	ID        string
+	HookID    string
+	ProjectID string
+	EventID   string
+	ReplayOf  string
+	Body      string
+	State     string
+	Attempts  int64
+	Status    int64
+	LastError string
+	CreatedAt int64
+	DoneAt    int64
+	DueAt     int64
+	LeasedBy  string
+}
+
 type Device struct {
 	ID           string
 	Name         string
@@ -40,6 +57,9 @@ type Device struct {
 	ActiveHop    string
 	OfferSeq     int64
 	Version      int64
+	Site         string
+	FirstGen     string
+	SilentToldAt int64
 }
 
 type Event struct {
@@ -52,6 +72,22 @@ type Event struct {
 	Kind       string
 	Detail     string
 	HappenedAt int64
+	Seq        int64
+}
+
+type Export struct {
+	ID        string
+	ProjectID string
+	UserID    string
+	Wish      string
+	State     string
+	Size      int64
+	LastError string
+	CreatedAt int64
+	DoneAt    int64
+	ExpiresAt int64
+	DueAt     int64
+	LeasedBy  string
 }
 
 type File struct {
@@ -69,6 +105,28 @@ type File struct {
 	Height     int64
 	DurationUs int64
 	CreatedAt  int64
+}
+
+type FirstGenFile struct {
+	NameHash  string
+	DeviceID  string
+	HopID     string
+	Epoch     int64
+	Sha256    string
+	MediaType string
+	CreatedAt int64
+	ExpiresAt int64
+}
+
+type Hook struct {
+	ID         string
+	ProjectID  string
+	Url        string
+	Secret     string
+	Kinds      string
+	CreatedBy  string
+	CreatedAt  int64
+	DisabledAt int64
 }
 
 type Hop struct {
@@ -93,25 +151,39 @@ type Hop struct {
 	QueuedAt    int64
 	DueAt       int64
 	AtBox       int64
+	Course      string
 }
 
 type Mail struct {
-	ID        string
-	OnceKey   string
-	WhisperID string
-	Recipient string
-	Subject   string
-	BodyText  string
-	BodyHtml  string
-	MessageID string
-	State     string
-	Attempts  int64
-	NextAt    int64
-	LastError string
-	CreatedAt int64
-	SentAt    int64
-	DueAt     int64
-	LeasedBy  string
+	ID         string
+	OnceKey    string
+	WhisperID  string
+	Recipient  string
+	Subject    string
+	BodyText   string
+	BodyHtml   string
+	MessageID  string
+	State      string
+	Attempts   int64
+	NextAt     int64
+	LastError  string
+	CreatedAt  int64
+	SentAt     int64
+	DueAt      int64
+	LeasedBy   string
+	ProjectID  string
+	Kind       string
+	ReplyTo    string
+	SenderName string
+}
+
+type Member struct {
+	ProjectID string
+	UserID    string
+	Role      string
+	AddedBy   string
+	AddedAt   int64
+	ExpiresAt int64
 }
 
 type Meta struct {
@@ -132,6 +204,8 @@ type Project struct {
 	NPaused     int64
 	NComplete   int64
 	NEnded      int64
+	Settings    string
+	EventSeq    int64
 }
 
 type Reply struct {
@@ -157,6 +231,20 @@ type Session struct {
 	WrittenAt int64
 	ExpiresAt int64
 	RevokedAt int64
+	Agent     string
+}
+
+type Share struct {
+	ID         string
+	TokenHash  string
+	WhisperID  string
+	Label      string
+	HideFaces  int64
+	CreatedBy  string
+	CreatedAt  int64
+	ExpiresAt  int64
+	LastUsedAt int64
+	RevokedAt  int64
 }
 
 type Throttle struct {
@@ -164,6 +252,36 @@ type Throttle struct {
 	StartedAt int64
 	EndsAt    int64
 	Hits      int64
+}
+
+type Ticket struct {
+	ID          string
+	TokenHash   string
+	Kind        string
+	Email       string
+	Name        string
+	Role        string
+	ProjectID   string
+	ProjectRole string
+	CreatedBy   string
+	CreatedAt   int64
+	ExpiresAt   int64
+	UsedAt      int64
+	UsedBy      string
+	RevokedAt   int64
+}
+
+type Token struct {
+	ID         string
+	TokenHash  string
+	UserID     string
+	Name       string
+	Scopes     string
+	ProjectID  string
+	CreatedAt  int64
+	ExpiresAt  int64
+	LastUsedAt int64
+	RevokedAt  int64
 }
 
 type Upload struct {
@@ -193,6 +311,8 @@ type User struct {
 	Role         string
 	CreatedAt    int64
 	DisabledAt   int64
+	ExpiresAt    int64
+	Prefs        string
 }
 
 type Whisper struct {
@@ -219,4 +339,6 @@ type Whisper struct {
 	AtDevice       string
 	AtState        string
 	AtSince        int64
+	Policy         string
+	NeedsAt        int64
 }

@@ -43,10 +43,27 @@ func (q *Queries) AddProjectCounts(ctx context.Context, arg AddProjectCountsPara
 	return result.RowsAffected()
 }
 
+const bumpProjectEvents = `-- name: BumpProjectEvents :execrows
+UPDATE projects SET event_seq = event_seq + ? WHERE id = ?
+`
+
+type BumpProjectEventsParams struct {
+	N  int64
+	ID string
+}
+
+func (q *Queries) BumpProjectEvents(ctx context.Context, arg BumpProjectEventsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, bumpProjectEvents, arg.N, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const insertProject = `-- name: InsertProject :exec
-INSERT INTO projects (id, title, owner_id, forwarding, hold_us, created_at,
+INSERT INTO projects (id, title, owner_id, forwarding, hold_us, created_at, settings,
   n_draft, n_travelling, n_paused, n_complete, n_ended)
-VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0)
 `
 
 type InsertProjectParams struct {
@@ -56,6 +73,7 @@ type InsertProjectParams struct {
 	Forwarding string
 	HoldUs     int64
 	CreatedAt  int64
+	Settings   string
 }
 
 func (q *Queries) InsertProject(ctx context.Context, arg InsertProjectParams) error {
@@ -66,12 +84,13 @@ func (q *Queries) InsertProject(ctx context.Context, arg InsertProjectParams) er
 		arg.Forwarding,
 		arg.HoldUs,
 		arg.CreatedAt,
+		arg.Settings,
 	)
 	return err
 }
 
 const project = `-- name: Project :one
-SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended FROM projects WHERE id = ?
+SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended, settings, event_seq FROM projects WHERE id = ?
 `
 
 func (q *Queries) Project(ctx context.Context, id string) (Project, error) {
@@ -89,12 +108,25 @@ func (q *Queries) Project(ctx context.Context, id string) (Project, error) {
 		&i.NPaused,
 		&i.NComplete,
 		&i.NEnded,
+		&i.Settings,
+		&i.EventSeq,
 	)
 	return i, err
 }
 
+const projectEventSeq = `-- name: ProjectEventSeq :one
+SELECT event_seq FROM projects WHERE id = ?
+`
+
+func (q *Queries) ProjectEventSeq(ctx context.Context, id string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, projectEventSeq, id)
+	var event_seq int64
+	err := row.Scan(&event_seq)
+	return event_seq, err
+}
+
 const projectsAll = `-- name: ProjectsAll :many
-SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended FROM projects WHERE id < ? ORDER BY id DESC LIMIT ?
+SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended, settings, event_seq FROM projects WHERE id < ? ORDER BY id DESC LIMIT ?
 `
 
 type ProjectsAllParams struct {
@@ -123,6 +155,8 @@ func (q *Queries) ProjectsAll(ctx context.Context, arg ProjectsAllParams) ([]Pro
 			&i.NPaused,
 			&i.NComplete,
 			&i.NEnded,
+			&i.Settings,
+			&i.EventSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -137,18 +171,27 @@ func (q *Queries) ProjectsAll(ctx context.Context, arg ProjectsAllParams) ([]Pro
 	return items, nil
 }
 
-const projectsOfOwner = `-- name: ProjectsOfOwner :many
-SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended FROM projects WHERE owner_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+const projectsOfMember = `-- name: ProjectsOfMember :many
+SELECT projects.id, projects.title, projects.owner_id, projects.forwarding, projects.hold_us, projects.created_at, projects.n_draft, projects.n_travelling, projects.n_paused, projects.n_complete, projects.n_ended, projects.settings, projects.event_seq FROM members JOIN projects ON projects.id = members.project_id
+WHERE members.user_id = ? AND members.project_id < ?
+  AND (members.expires_at = 0 OR members.expires_at > ?)
+ORDER BY members.project_id DESC LIMIT ?
 `
 
-type ProjectsOfOwnerParams struct {
-	OwnerID  string
+type ProjectsOfMemberParams struct {
+	UserID   string
 	BeforeID string
+	At       int64
 	Limit    int32
 }
 
-func (q *Queries) ProjectsOfOwner(ctx context.Context, arg ProjectsOfOwnerParams) ([]Project, error) {
-	rows, err := q.db.QueryContext(ctx, projectsOfOwner, arg.OwnerID, arg.BeforeID, arg.Limit)
+func (q *Queries) ProjectsOfMember(ctx context.Context, arg ProjectsOfMemberParams) ([]Project, error) {
+	rows, err := q.db.QueryContext(ctx, projectsOfMember,
+		arg.UserID,
+		arg.BeforeID,
+		arg.At,
+		arg.Limit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +211,8 @@ func (q *Queries) ProjectsOfOwner(ctx context.Context, arg ProjectsOfOwnerParams
 			&i.NPaused,
 			&i.NComplete,
 			&i.NEnded,
+			&i.Settings,
+			&i.EventSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -183,7 +228,7 @@ func (q *Queries) ProjectsOfOwner(ctx context.Context, arg ProjectsOfOwnerParams
 }
 
 const updateProject = `-- name: UpdateProject :execrows
-UPDATE projects SET title = ?, owner_id = ?, forwarding = ?, hold_us = ? WHERE id = ?
+UPDATE projects SET title = ?, owner_id = ?, forwarding = ?, hold_us = ?, settings = ? WHERE id = ?
 `
 
 type UpdateProjectParams struct {
@@ -191,6 +236,7 @@ type UpdateProjectParams struct {
 	OwnerID    string
 	Forwarding string
 	HoldUs     int64
+	Settings   string
 	ID         string
 }
 
@@ -200,6 +246,7 @@ func (q *Queries) UpdateProject(ctx context.Context, arg UpdateProjectParams) (i
 		arg.OwnerID,
 		arg.Forwarding,
 		arg.HoldUs,
+		arg.Settings,
 		arg.ID,
 	)
 	if err != nil {

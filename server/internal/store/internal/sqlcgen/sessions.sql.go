@@ -79,7 +79,7 @@ func (q *Queries) RevokeUserSessions(ctx context.Context, arg RevokeUserSessions
 }
 
 const session = `-- name: Session :one
-SELECT token_hash, user_id, content, written_at, expires_at, revoked_at FROM sessions WHERE token_hash = ?
+SELECT token_hash, user_id, content, written_at, expires_at, revoked_at, agent FROM sessions WHERE token_hash = ?
 `
 
 func (q *Queries) Session(ctx context.Context, tokenHash string) (Session, error) {
@@ -92,6 +92,7 @@ func (q *Queries) Session(ctx context.Context, tokenHash string) (Session, error
 		&i.WrittenAt,
 		&i.ExpiresAt,
 		&i.RevokedAt,
+		&i.Agent,
 	)
 	return i, err
 }

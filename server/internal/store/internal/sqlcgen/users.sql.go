@@ -32,8 +32,8 @@ func (q *Queries) CountUsersInRole(ctx context.Context, role string) (int64, err
 }
 
 const insertUser = `-- name: InsertUser :exec
-INSERT INTO users (id, email, name, password_hash, role, created_at, disabled_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO users (id, email, name, password_hash, role, created_at, disabled_at, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertUserParams struct {
@@ -44,6 +44,7 @@ type InsertUserParams struct {
 	Role         string
 	CreatedAt    int64
 	DisabledAt   int64
+	ExpiresAt    int64
 }
 
 func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) error {
@@ -55,6 +56,7 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) error {
 		arg.Role,
 		arg.CreatedAt,
 		arg.DisabledAt,
+		arg.ExpiresAt,
 	)
 	return err
 }
@@ -94,7 +96,7 @@ func (q *Queries) UpdateUserPassword(ctx context.Context, arg UpdateUserPassword
 }
 
 const userByEmail = `-- name: UserByEmail :one
-SELECT id, email, name, password_hash, role, created_at, disabled_at FROM users WHERE email = ?
+SELECT id, email, name, password_hash, role, created_at, disabled_at, expires_at, prefs FROM users WHERE email = ?
 `
 
 func (q *Queries) UserByEmail(ctx context.Context, email string) (User, error) {
@@ -108,12 +110,14 @@ func (q *Queries) UserByEmail(ctx context.Context, email string) (User, error) {
 		&i.Role,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.ExpiresAt,
+		&i.Prefs,
 	)
 	return i, err
 }
 
 const userByID = `-- name: UserByID :one
-SELECT id, email, name, password_hash, role, created_at, disabled_at FROM users WHERE id = ?
+SELECT id, email, name, password_hash, role, created_at, disabled_at, expires_at, prefs FROM users WHERE id = ?
 `
 
 func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
@@ -127,12 +131,14 @@ func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
 		&i.Role,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.ExpiresAt,
+		&i.Prefs,
 	)
 	return i, err
 }
 
 const users = `-- name: Users :many
-SELECT id, email, name, password_hash, role, created_at, disabled_at FROM users WHERE email > ? ORDER BY email LIMIT ?
+SELECT id, email, name, password_hash, role, created_at, disabled_at, expires_at, prefs FROM users WHERE email > ? ORDER BY email LIMIT ?
 `
 
 type UsersParams struct {
@@ -157,6 +163,8 @@ func (q *Queries) Users(ctx context.Context, arg UsersParams) ([]User, error) {
 			&i.Role,
 			&i.CreatedAt,
 			&i.DisabledAt,
+			&i.ExpiresAt,
+			&i.Prefs,
 		); err != nil {
 			return nil, err
 		}

@@ -12,8 +12,8 @@ import (
 const insertHop = `-- name: InsertHop :exec
 INSERT INTO hops (id, whisper_id, position, device_id, state, epoch, seq, reply_id, ready_at, offered_at,
   delivered_at, heard_at, recording_at, saved_at, received_at, hold_until, approved_at, ended_at,
-  queued_at, due_at, at_box)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  queued_at, due_at, at_box, course)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertHopParams struct {
@@ -38,6 +38,7 @@ type InsertHopParams struct {
 	QueuedAt    int64
 	DueAt       int64
 	AtBox       int64
+	Course      string
 }
 
 func (q *Queries) InsertHop(ctx context.Context, arg InsertHopParams) error {
@@ -63,6 +64,7 @@ func (q *Queries) InsertHop(ctx context.Context, arg InsertHopParams) error {
 		arg.QueuedAt,
 		arg.DueAt,
 		arg.AtBox,
+		arg.Course,
 	)
 	return err
 }
@@ -70,8 +72,8 @@ func (q *Queries) InsertHop(ctx context.Context, arg InsertHopParams) error {
 const insertWhisper = `-- name: InsertWhisper :exec
 INSERT INTO whispers (id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed,
   order_input, started_by, start_key, created_at, started_at, completed_at, ended_at,
-  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertWhisperParams struct {
@@ -98,6 +100,8 @@ type InsertWhisperParams struct {
 	AtDevice       string
 	AtState        string
 	AtSince        int64
+	Policy         string
+	NeedsAt        int64
 }
 
 func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) error {
@@ -125,6 +129,8 @@ func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) er
 		arg.AtDevice,
 		arg.AtState,
 		arg.AtSince,
+		arg.Policy,
+		arg.NeedsAt,
 	)
 	return err
 }
@@ -132,7 +138,7 @@ func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) er
 const updateHop = `-- name: UpdateHop :execrows
 UPDATE hops SET position = ?, device_id = ?, state = ?, epoch = ?, seq = ?, reply_id = ?, ready_at = ?,
   offered_at = ?, delivered_at = ?, heard_at = ?, recording_at = ?, saved_at = ?, received_at = ?,
-  hold_until = ?, approved_at = ?, ended_at = ?, queued_at = ?, due_at = ?, at_box = ?
+  hold_until = ?, approved_at = ?, ended_at = ?, queued_at = ?, due_at = ?, at_box = ?, course = ?
 WHERE id = ? AND whisper_id = ?
 `
 
@@ -156,6 +162,7 @@ type UpdateHopParams struct {
 	QueuedAt    int64
 	DueAt       int64
 	AtBox       int64
+	Course      string
 	ID          string
 	WhisperID   string
 }
@@ -181,6 +188,7 @@ func (q *Queries) UpdateHop(ctx context.Context, arg UpdateHopParams) (int64, er
 		arg.QueuedAt,
 		arg.DueAt,
 		arg.AtBox,
+		arg.Course,
 		arg.ID,
 		arg.WhisperID,
 	)
@@ -192,7 +200,7 @@ func (q *Queries) UpdateHop(ctx context.Context, arg UpdateHopParams) (int64, er
 
 const updateWhisper = `-- name: UpdateWhisper :execrows
 UPDATE whispers SET title = ?, state = ?, forwarding = ?, hold_us = ?, started_at = ?, completed_at = ?,
-  ended_at = ?, n_hops = ?, n_answered = ?, n_over = ?, at_position = ?, at_device = ?, at_state = ?, at_since = ?,
+  ended_at = ?, n_hops = ?, n_answered = ?, n_over = ?, at_position = ?, at_device = ?, at_state = ?, at_since = ?, policy = ?, needs_at = ?,
   version = version + 1
 WHERE id = ? AND version = ?
 `
@@ -212,6 +220,8 @@ type UpdateWhisperParams struct {
 	AtDevice    string
 	AtState     string
 	AtSince     int64
+	Policy      string
+	NeedsAt     int64
 	ID          string
 	Version     int64
 }
@@ -232,6 +242,8 @@ func (q *Queries) UpdateWhisper(ctx context.Context, arg UpdateWhisperParams) (i
 		arg.AtDevice,
 		arg.AtState,
 		arg.AtSince,
+		arg.Policy,
+		arg.NeedsAt,
 		arg.ID,
 		arg.Version,
 	)
@@ -242,7 +254,7 @@ func (q *Queries) UpdateWhisper(ctx context.Context, arg UpdateWhisperParams) (i
 }
 
 const whisper = `-- name: Whisper :one
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since FROM whispers WHERE id = ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE id = ?
 `
 
 func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
@@ -272,6 +284,8 @@ func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
 		&i.AtDevice,
 		&i.AtState,
 		&i.AtSince,
+		&i.Policy,
+		&i.NeedsAt,
 	)
 	return i, err
 }
@@ -288,7 +302,7 @@ func (q *Queries) WhisperByStartKey(ctx context.Context, startKey string) (strin
 }
 
 const whispers = `-- name: Whispers :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since FROM whispers WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
 `
 
 type WhispersParams struct {
@@ -330,6 +344,8 @@ func (q *Queries) Whispers(ctx context.Context, arg WhispersParams) ([]Whisper, 
 			&i.AtDevice,
 			&i.AtState,
 			&i.AtSince,
+			&i.Policy,
+			&i.NeedsAt,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE events ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE mails ADD COLUMN kind VARCHAR(40) NOT NULL DEFAULT '';

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE mails ADD COLUMN reply_to VARCHAR(190) NOT NULL DEFAULT '';

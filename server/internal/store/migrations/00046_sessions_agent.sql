@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE sessions ADD COLUMN agent VARCHAR(200) NOT NULL DEFAULT '';
