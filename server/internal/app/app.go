@@ -27,6 +27,7 @@ import (
 	"illumi/server/internal/auth"
 	"illumi/server/internal/blob"
 	"illumi/server/internal/bus"
+	"illumi/server/internal/export"
 	"illumi/server/internal/hub"
 	"illumi/server/internal/mail"
 	"illumi/server/internal/relay"
@@ -88,11 +89,13 @@ type App struct {
 
 	uploadsOnce sync.Once
 
-	mails    *mail.Worker
-	mailWake chan struct{}
-	echo     *echo.Echo
-	base     context.Context // ends at shutdown; live pages and sockets hang on it
-	stop     context.CancelFunc
+	mails      *mail.Worker
+	mailWake   chan struct{}
+	exports    *export.Worker
+	exportWake chan struct{}
+	echo       *echo.Echo
+	base       context.Context // ends at shutdown; live pages and sockets hang on it
+	stop       context.CancelFunc
 }
 
 // New opens the database and the media directory. Close the App in the end.
@@ -137,6 +140,10 @@ func (a *App) Prepare(ctx context.Context) error {
 		return err
 	}
 	a.mails = a.mailWorker(sender)
+	a.exportWake = make(chan struct{}, 1)
+	if a.exports, err = a.exportWorker(); err != nil {
+		return err
+	}
 	a.presence = api.NewPresence(a.relay, time.Now, a.log)
 	a.uploads, err = upload.Open(upload.Options{
 		Dir: filepath.Join(a.cfg.Data, "uploads"), Blobs: a.blobs, Recorder: recorder{a.store}, InUse: a.store.MediaInUse, Now: time.Now,
@@ -162,6 +169,7 @@ func (a *App) routes(ctx context.Context) error {
 	pages, err := web.New(web.Options{
 		Relay: a.relay, Auth: a.auth, Bus: a.bus, Media: a.blobs, PublicURL: a.public.String(),
 		Server: a.cfg.Name, Now: time.Now, Log: a.log, Base: a.base,
+		Exports: web.Exports{Dir: a.exports.Dir, Temp: a.exports.Dir, Wake: a.wakeExports},
 	})
 	if err != nil {
 		return err
@@ -270,6 +278,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	work.Go(func() error { return a.relay.Work(workCtx) })
 	work.Go(func() error { return a.presence.Run(workCtx) })
 	work.Go(func() error { return a.mails.Run(workCtx) })
+	work.Go(func() error { return a.exports.Run(workCtx) })
 	work.Go(func() error { return a.sweep(workCtx) })
 	a.log.Info("serving", "version", protocol.Build, "listen", l.Addr().String(), "public_url", a.PublicURL(),
 		"data", a.cfg.Data, "database", a.store.Where())

@@ -58,6 +58,11 @@ var rights = map[string][5]int{
 	"POST /whispers/:whisper/pause":       {401, 401, 303, 303, 404},
 	"POST /whispers/:whisper/resume":      {401, 401, 303, 303, 404},
 	"POST /whispers/:whisper/end":         {401, 401, 303, 303, 404},
+	"GET /projects/:project/export":       {303, 303, 200, 200, 404},
+	"GET /projects/:project/export.zip":   {303, 303, 422, 422, 404},
+	"POST /projects/:project/exports":     {401, 401, 422, 422, 404},
+	"GET /exports/:export/export.zip":     {303, 303, 404, 404, 404},
+	"POST /exports/:export/delete":        {401, 401, 404, 404, 404},
 	"GET /boxes":                          {303, 303, 200, 200, 200},
 	"GET /boxes/live":                     {303, 303, 200, 200, 200},
 	"GET /boxes/codes":                    {303, 303, 303, 303, 303},
@@ -100,7 +105,7 @@ func TestRoutes_Rights(t *testing.T) {
 	spare := r.enrol("spare")
 	real := strings.NewReplacer(
 		":digest", o.Files[0].SHA256, ":hop", o.Hop, ":reply", store.NewID(), ":whisper", whisper,
-		":project", r.projectOf(whisper), ":name", "00_audio_original.wav", ":code", codeID, ":box", spare.id, "*", store.NewID(),
+		":project", r.projectOf(whisper), ":name", "00_audio_original.wav", ":code", codeID, ":box", spare.id, ":export", store.NewID(), "*", store.NewID(),
 	)
 	askers := []client{r.nobody(), b.client, owner, admin, other}
 	names := []string{"nobody", "a box", "the researcher", "an administrator", "another researcher"}

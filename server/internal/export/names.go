@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"illumi/protocol"
@@ -74,4 +75,15 @@ func slug(s string, most int) string {
 		return "whisper"
 	}
 	return b.String()
+}
+
+// Name is what a browser calls the ZIP: letters, digits and the day.
+func Name(h Head) string {
+	title := strings.Map(func(r rune) rune {
+		if r >= 128 {
+			return -1 // a header is ASCII
+		}
+		return r
+	}, slug(h.Project.Title, 40))
+	return "illumi-" + title + "-" + h.At.UTC().Format(time.DateOnly) + ".zip"
 }

@@ -41,10 +41,7 @@ type Export struct {
 // down that it was done. Recordings and pictures ask for more than data alone.
 func (s *Service) Export(ctx context.Context, actor model.Actor, wish ExportWish) (*Export, error) {
 	e := &Export{Wish: wish, s: s}
-	verb := model.ExportData
-	if wish.Media {
-		verb = model.Export
-	}
+	verb := exportVerb(wish)
 	err := s.do(ctx, func(w *work) (err error) {
 		if e.Project, err = s.projectOf(ctx, w.Tx, actor, wish.Project, verb); err != nil {
 			return err

@@ -33,6 +33,7 @@ var pages = map[string][]string{
 	"start":    {"start.html"},
 	"whisper":  {"whisper.html", "chain.html"},
 	"boxes":    {"boxes.html", "boxlist.html"},
+	"export":   {"export.html"},
 	"error":    {"error.html"},
 }
 

@@ -43,6 +43,7 @@ type Options struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Base      context.Context // ends at shutdown, and live pages with it
+	Exports   Exports
 }
 
 // Web serves the pages.
@@ -95,6 +96,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/codes", w.codeCreate)
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
+	w.exportRoutes(in)
 }
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
