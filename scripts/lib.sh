@@ -30,16 +30,25 @@ need() {
   local command=$1
   shift
   have "$command" && return
-  have apt-get || fail "$command is missing. Install it (on Debian: $*) and run this again."
+  install_for "$command" "$@"
+  hash -r
+  have "$command" || fail "$command is still missing after installing $*."
+}
+
+# install_for WHAT PACKAGE... installs Debian packages, for whose sake is said.
+install_for() {
+  local what=$1
+  shift
+  have apt-get || fail "$what is missing. Install it (on Debian: $*) and run this again."
   local as_root=()
   if [[ $(id -u) -ne 0 ]]; then
     if have sudo && sudo -n true 2>/dev/null; then
       as_root=(sudo -n)
     else
-      fail "$command is missing. Run as root or type: sudo apt-get install $*"
+      fail "$what is missing. Run as root or type: sudo apt-get install $*"
     fi
   fi
-  say "installing $* (for $command)"
+  say "installing $* (for $what)"
   # One refresh a run: a fresh machine has no package lists at all.
   if [[ -z ${ILLUMI_APT_FRESH:-} ]]; then
     "${as_root[@]}" apt-get update -qq </dev/null ||
@@ -49,8 +58,16 @@ need() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "$@" </dev/null ||
     fail "apt-get could not install $*. Its own words are above."
-  hash -r
-  have "$command" || fail "$command is still missing after installing $*."
+}
+
+# The distribution's own Python, which sees its packages; another may come first on the PATH.
+system_python=/usr/bin/python3
+
+# need_python MODULE PACKAGE installs a Debian package of Python where its module is absent.
+need_python() {
+  "$system_python" -c "import $1" 2>/dev/null && return
+  install_for "Python's $1" "$2"
+  "$system_python" -c "import $1" || fail "Python's $1 is still missing after installing $2."
 }
 
 # need_go puts a Go on the PATH that is new enough for go.mod.

@@ -50,7 +50,7 @@ var rows = []row{
 	{name: "server i/api", may: []string{"server i/model", "server i/relay", "server i/hub", "server i/upload"}},
 	{name: "server i/web", may: []string{"server i/model", "server i/relay", "server i/export"}},
 	{name: "server i/rest", may: []string{"server i/model", "server i/relay", "server i/auth", "server i/upload", "server i/bus", "server i/export"}},
-	{name: "server i/firstgen", may: []string{"server i/model", "server i/relay", "server i/hub", "server i/media", "server i/upload", "server i/blob", "server i/store"}},
+	{name: "server i/firstgen", may: []string{"server i/model", "server i/relay", "server i/upload"}},
 	{name: "server i/export", may: []string{"server i/model", "server i/relay"}},
 	{name: "server i/hook", may: []string{"server i/model"}},
 	{name: "server i/metric", may: []string{"server i/model"}},

@@ -28,6 +28,7 @@ import (
 	"illumi/server/internal/blob"
 	"illumi/server/internal/bus"
 	"illumi/server/internal/export"
+	"illumi/server/internal/firstgen"
 	"illumi/server/internal/hub"
 	"illumi/server/internal/mail"
 	"illumi/server/internal/relay"
@@ -86,6 +87,7 @@ type App struct {
 	relay    *relay.Service
 	uploads  *upload.Service
 	presence *api.Presence
+	firstGen *firstgen.Service
 
 	uploadsOnce sync.Once
 
@@ -151,6 +153,9 @@ func (a *App) Prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.firstGen, err = a.firstGeneration(); err != nil {
+		return err
+	}
 	return a.routes(ctx)
 }
 
@@ -195,6 +200,7 @@ func (a *App) routes(ctx context.Context) error {
 		Server: a.cfg.Name, ServerID: serverID, Now: time.Now, Log: a.log, Base: a.base, HelloWait: a.cfg.waits.hello, Recheck: a.cfg.waits.recheck,
 	}).Register(e)
 	pages.Register(e, uploads{fromPages})
+	a.firstGen.Register(e)
 	wrongMethods(e)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"illumi/protocol"
+	"illumi/server/internal/firstgen"
 	"illumi/server/internal/web"
 )
 
@@ -144,7 +145,7 @@ type unreadError struct{ error }
 func (e *unreadError) Unwrap() error { return e.error }
 
 func isUpload(r *http.Request) bool {
-	for _, base := range []string{protocol.PathUploads, web.PathUploads} {
+	for _, base := range []string{protocol.PathUploads, web.PathUploads, firstgen.PathReply} {
 		if strings.HasPrefix(r.URL.Path+"/", base) {
 			return true
 		}

@@ -20,13 +20,28 @@ import (
 // teller passes relay's hints on to boxes, pages and the mail worker.
 type teller struct{ a *App }
 
-func (t teller) Look(device string) { t.a.hub.Send(device, protocol.TypeOffers, nil) }
+func (t teller) Look(device string) {
+	t.a.hub.Send(device, protocol.TypeOffers, nil)
+	if t.a.firstGen != nil {
+		t.a.firstGen.Look(device)
+	}
+}
 func (t teller) Recall(device string, hop protocol.HopRef) {
 	t.a.hub.Send(device, protocol.TypeRecall, hop)
 }
 func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
-func (t teller) BoxesChanged()          { t.a.bus.Publish(bus.Boxes) }
-func (t teller) Revoked(device string)  { t.a.hub.Close(device, protocol.CodeDeviceRevoked) }
+func (t teller) BoxesChanged() {
+	t.a.bus.Publish(bus.Boxes)
+	if t.a.firstGen != nil {
+		t.a.firstGen.Changed()
+	}
+}
+func (t teller) Revoked(device string) {
+	t.a.hub.Close(device, protocol.CodeDeviceRevoked)
+	if t.a.firstGen != nil {
+		t.a.firstGen.Close(device)
+	}
+}
 func (t teller) Unnamed(digests []string, at time.Time) {
 	go func() { // it may have to wait for an upload; uploads wait for it in turn
 		if err := t.a.uploads.RemoveUnused(t.a.base, digests, at); err != nil && t.a.base.Err() == nil {

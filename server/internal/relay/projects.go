@@ -70,7 +70,6 @@ func (s *Service) Project(ctx context.Context, actor model.Actor, id string) (mo
 	return p, err
 }
 
-
 // Whispers lists a project's whispers, newest first.
 func (s *Service) Whispers(ctx context.Context, actor model.Actor, project, after string, limit int) ([]WhisperRow, error) {
 	var rows []WhisperRow
