@@ -38,6 +38,11 @@ var rights = map[string][5]int{
 	"POST /api/v1/device/uploads":                  {401, 412, 401, 401, 401},
 	"HEAD /api/v1/device/uploads/*":                {401, 404, 401, 401, 401},
 
+	"GET /echo":           {404, 404, 404, 404, 404}, // there is no box of the first generation
+	"POST /uploadWhisper": {404, 404, 404, 404, 404},
+	"GET /uploads/:name":  {404, 404, 404, 404, 404},
+	"HEAD /uploads/:name": {404, 404, 404, 404, 404},
+
 	"GET /assets/*":    {404, 404, 404, 404, 404},
 	"GET /favicon.ico": {302, 302, 302, 302, 302},
 	"GET /setup":       {200, 200, 200, 200, 200},
@@ -65,6 +70,8 @@ var rights = map[string][5]int{
 	"POST /exports/:export/delete":        {401, 401, 404, 404, 404},
 	"GET /boxes":                          {303, 303, 200, 200, 200},
 	"GET /boxes/live":                     {303, 303, 200, 200, 200},
+	"GET /boxes/first-generation":         {303, 303, 403, 200, 403},
+	"POST /boxes/first-generation":        {401, 401, 403, 422, 403},
 	"GET /boxes/codes":                    {303, 303, 303, 303, 303},
 	"POST /boxes/codes":                   {401, 401, 403, 422, 403},
 	"POST /boxes/codes/:code/revoke":      {401, 401, 403, 303, 403},

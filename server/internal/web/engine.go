@@ -25,16 +25,17 @@ var templates embed.FS
 
 // pages declares every view: its own file, and the parts it uses beside the layout.
 var pages = map[string][]string{
-	"setup":    {"setup.html"},
-	"set-up":   {"set-up.html"},
-	"sign-in":  {"sign-in.html"},
-	"projects": {"projects.html"},
-	"project":  {"project.html", "whispers.html"},
-	"start":    {"start.html"},
-	"whisper":  {"whisper.html", "chain.html"},
-	"boxes":    {"boxes.html", "boxlist.html"},
-	"export":   {"export.html"},
-	"error":    {"error.html"},
+	"setup":            {"setup.html"},
+	"set-up":           {"set-up.html"},
+	"sign-in":          {"sign-in.html"},
+	"projects":         {"projects.html"},
+	"project":          {"project.html", "whispers.html"},
+	"start":            {"start.html"},
+	"whisper":          {"whisper.html", "chain.html"},
+	"boxes":            {"boxes.html", "boxlist.html"},
+	"export":           {"export.html"},
+	"first-generation": {"first-generation.html"},
+	"error":            {"error.html"},
 }
 
 type views map[string]*template.Template

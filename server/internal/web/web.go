@@ -97,6 +97,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
 	w.exportRoutes(in)
+	w.firstGenRoutes(in)
 }
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
