@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"illumi/protocol"
@@ -68,33 +67,6 @@ func (a *App) copies(device string) {
 type codes struct{ auth.Key }
 
 func (codes) NewCode() string { return auth.NewCode() }
-
-// composer writes the mails that relay's rules ask for.
-type composer struct{ public *url.URL }
-
-func (c composer) Complete(w model.Whisper, p model.Project, to string) (model.Mail, error) {
-	news := mail.News{
-		Whisper: w.Title, Project: p.Title, Boxes: len(w.Hops), Started: w.StartedAt, Completed: w.CompletedAt,
-		Link: c.public.JoinPath("whispers", w.ID).String(),
-	}
-	for _, h := range w.Hops {
-		switch h.State {
-		case model.HopApproved:
-			news.Answered++
-		case model.HopSkipped, model.HopRejected, model.HopWithdrawn:
-			news.Skipped++
-		}
-	}
-	content, err := mail.Render(mail.KindComplete, news)
-	if err != nil {
-		return model.Mail{}, err
-	}
-	id := store.NewID()
-	return model.Mail{
-		ID: id, To: to, Subject: content.Subject, Text: content.Text, HTML: content.HTML,
-		MessageID: mail.MessageID(id, c.public.String()),
-	}, nil
-}
 
 func (a *App) mailWorker(sender mail.Sender) *mail.Worker {
 	return &mail.Worker{

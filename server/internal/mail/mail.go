@@ -117,7 +117,15 @@ func compose(m model.Mail, from, host string) (*gomail.Msg, error) {
 		gomail.WithBoundary("illumi-"+m.ID),
 		gomail.WithEncoding(gomail.EncodingQP),
 	)
+	if name := SenderName(m.SenderName); name != "" {
+		sender.Name = name
+	}
 	msg.FromMailAddress(sender)
+	if answer := ReplyTo(m.ReplyTo); answer != "" {
+		if err := msg.ReplyTo(answer); err != nil {
+			return nil, fmt.Errorf("%w: the address for answers: %w", ErrPermanent, err)
+		}
+	}
 	msg.ToMailAddress(&mail.Address{Address: to.Address})
 	msg.Subject(oneLine(m.Subject, maxSubject))
 	msg.SetDateWithValue(m.CreatedAt.UTC())
@@ -130,6 +138,29 @@ func compose(m model.Mail, from, host string) (*gomail.Msg, error) {
 	}
 	return msg, nil
 }
+
+// SenderName is a study's name where it can stand before the sender's address:
+// one line, without what would make it look like an address of its own.
+func SenderName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`<>"@\\`, r) {
+			return -1
+		}
+		return r
+	}, oneLine(s, maxTitle))
+}
+
+// ReplyTo is the address that answers go to; empty for what is no address, so
+// that a mail is never lost for it.
+func ReplyTo(s string) string {
+	a, err := mail.ParseAddress(s)
+	if err != nil || len(s) > maxAddress || strings.ContainsAny(s, "\r\n\x00") {
+		return ""
+	}
+	return a.Address
+}
+
+const maxAddress = 190
 
 // Fake keeps what it is given; the zero value is ready. For tests of any package.
 type Fake struct {

@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"net/url"
@@ -12,29 +13,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 )
-
-// Kind says what a mail is about.
-type Kind string
-
-// Kinds of mail.
-const (
-	// KindComplete: the last box of a whisper has answered.
-	KindComplete Kind = "complete"
-)
-
-// News is what a mail may tell. It has no field for a participant's name, a
-// file or a transcript, so none can slip in.
-type News struct {
-	Whisper   string // title
-	Project   string // title
-	Boxes     int    // hops of the plan
-	Answered  int
-	Skipped   int
-	Started   time.Time
-	Completed time.Time
-	// Link is the absolute address of the whisper's page; it asks for sign-in.
-	Link string
-}
 
 // Content is a rendered mail. Subject is one line without control or direction
 // characters.
@@ -57,43 +35,64 @@ var (
 	texts = texttemplate.Must(texttemplate.New("").Funcs(funcs).ParseFS(templates, "templates/*.txt"))
 	pages = htmltemplate.Must(htmltemplate.New("").Funcs(funcs).ParseFS(templates, "templates/*.html"))
 
-	funcs = map[string]any{"day": day, "count": count}
+	funcs = map[string]any{"pad": func(s string) string { return fmt.Sprintf("%-12s", s+":") }}
 )
 
 // Render writes a mail. It fails for an unknown kind and for a link that is
-// not an absolute http or https address.
+// not an absolute http or https address; nothing that people type can make it fail.
 func Render(kind Kind, n News) (Content, error) {
-	u, err := url.Parse(n.Link)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
-		return Content{}, fmt.Errorf("render mail %q: the link is not an absolute web address", kind)
-	}
-	n.Link = u.String()
-	n.Whisper = quotable(n.Whisper)
-	n.Project = quotable(n.Project)
-
-	var c Content
-	switch kind {
-	case KindComplete:
-		c.Subject = fmt.Sprintf("Whisper \"%s\" is complete (%d of %d)", n.Whisper, n.Answered, n.Boxes)
-	default:
+	write, ok := kinds[kind]
+	if !ok {
 		return Content{}, fmt.Errorf("render mail: unknown kind %q", kind)
 	}
-	c.Subject = oneLine(c.Subject, maxSubject)
+	u, err := webAddress(n.Link)
+	if err != nil {
+		return Content{}, fmt.Errorf("render mail %q: %w", kind, err)
+	}
+	n.Link = u.String()
+	if n.Download != "" {
+		d, err := webAddress(n.Download)
+		if err != nil {
+			return Content{}, fmt.Errorf("render mail %q: %w", kind, err)
+		}
+		n.Download = d.String()
+	}
+	n.Whisper, n.Project, n.Box = quotable(n.Whisper), quotable(n.Project), named(n.Box)
+	n.Reason = oneLine(n.Reason, maxReason)
+	if n.Zone == nil {
+		n.Zone = time.UTC
+	}
 
-	data := struct {
-		News
-		Subject string
-		Host    string
-	}{n, c.Subject, u.Host}
+	l := write(n)
+	l.Subject = oneLine(l.Subject, maxSubject)
+	l.Link, l.Download, l.Host = n.Link, n.Download, u.Host
+	for i := range l.Lines {
+		l.Lines[i] = oneLine(l.Lines[i], maxReason)
+	}
 	var text, page bytes.Buffer
-	if err := texts.ExecuteTemplate(&text, string(kind)+".txt", data); err != nil {
+	if err := texts.ExecuteTemplate(&text, "letter.txt", l); err != nil {
 		return Content{}, fmt.Errorf("render mail %q as text: %w", kind, err)
 	}
-	if err := pages.ExecuteTemplate(&page, string(kind)+".html", data); err != nil {
+	if err := pages.ExecuteTemplate(&page, "letter.html", l); err != nil {
 		return Content{}, fmt.Errorf("render mail %q as HTML: %w", kind, err)
 	}
-	c.Text, c.HTML = text.String(), page.String()
-	return c, nil
+	return Content{Subject: l.Subject, Text: text.String(), HTML: page.String()}, nil
+}
+
+func webAddress(link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
+		return nil, errors.New("the link is not an absolute web address")
+	}
+	return u, nil
+}
+
+// named is a box's name in a sentence.
+func named(s string) string {
+	if s = oneLine(s, maxTitle); s == "" {
+		return "a box"
+	}
+	return s
 }
 
 // quotable makes a title safe to stand between quotation marks in a sentence.
@@ -129,14 +128,6 @@ func oneLine(s string, limit int) string {
 		return s
 	}
 	return strings.TrimSpace(string([]rune(s)[:limit-1])) + "…"
-}
-
-// day writes a time so that nobody mistakes month, day or zone.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return "not known"
-	}
-	return t.UTC().Format("Monday 2 January 2006, 15:04 UTC")
 }
 
 // count writes a number with its noun: "1 box", "8 boxes".

@@ -38,7 +38,7 @@ func TestRender_Complete(t *testing.T) {
 			}
 			for part, s := range map[string]string{"text": got.Text, "html": got.HTML} {
 				for _, want := range []string{c.body, "Friday 20 November 2026, 09:10 UTC", "Sunday 22 November 2026, 11:10 UTC",
-					"Voices of the quay", c.news.Link, "You get this mail because you started this whisper on illumi.example.org."} {
+					"Voices of the quay", c.news.Link, "You get this mail because you started this whisper.", "Sent by illumi.example.org."} {
 					if !strings.Contains(s, want) {
 						t.Errorf("%s lacks %q:\n%s", part, want, s)
 					}
@@ -134,10 +134,23 @@ func checkHostile(t *testing.T, whisper, project string) {
 }
 
 func TestDay(t *testing.T) {
-	if got := day(time.Date(2026, 3, 1, 0, 30, 0, 0, time.FixedZone("CET", 3600))); got != "Saturday 28 February 2026, 23:30 UTC" {
-		t.Error(got)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("this machine has no time zones:", err)
 	}
-	if got := day(time.Time{}); got != "not known" {
-		t.Error(got)
+	at := time.Date(2026, 3, 1, 0, 30, 0, 0, time.FixedZone("CET", 3600))
+	for _, c := range []struct {
+		zone *time.Location
+		at   time.Time
+		want string
+	}{
+		{time.UTC, at, "Saturday 28 February 2026, 23:30 UTC"},
+		{berlin, at, "Sunday 1 March 2026, 00:30 CET"},
+		{berlin, at.AddDate(0, 5, 0), "Saturday 1 August 2026, 01:30 CEST"},
+		{berlin, time.Time{}, "not known"},
+	} {
+		if got := (News{Zone: c.zone}).day(c.at); got != c.want {
+			t.Errorf("%s in %s: %q, want %q", c.at, c.zone, got, c.want)
+		}
 	}
 }

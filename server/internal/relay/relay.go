@@ -46,12 +46,6 @@ type Service struct {
 	wake  chan struct{} // a hold was set
 }
 
-// Composer writes the mails that the rules ask for.
-type Composer interface {
-	// Complete tells a researcher that a whisper has come to its end.
-	Complete(w model.Whisper, p model.Project, to string) (model.Mail, error)
-}
-
 // Coder makes enrolment codes, and turns one into what is stored of it.
 type Coder interface {
 	NewCode() string

@@ -73,11 +73,12 @@ const unwritable = "Unwritable"
 // letter is a Composer; what a mail says is package mail's.
 type letter struct{}
 
-func (letter) Complete(w model.Whisper, _ model.Project, to string) (model.Mail, error) {
-	if w.Title == unwritable {
+func (letter) Compose(_ string, n relay.News, to string) (model.Mail, error) {
+	if n.Whisper.Title == unwritable {
 		return model.Mail{}, errors.New("no words for it")
 	}
-	return model.Mail{ID: store.NewID(), To: to, Subject: w.Title, Text: "t", HTML: "h", MessageID: "m@" + w.ID}, nil
+	id := store.NewID()
+	return model.Mail{ID: id, To: to, Subject: n.Whisper.Title, Text: "t", HTML: "h", MessageID: "m@" + id}, nil
 }
 
 // plain codes are their own hash.

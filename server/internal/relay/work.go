@@ -6,30 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"illumi/server/internal/model"
 	"illumi/server/internal/route"
 	"illumi/server/internal/store"
 )
-
-// queueCompletion writes the researcher's mail in the transaction that
-// completes the whisper: no completion without a mail, no mail without one.
-func (s *Service) queueCompletion(ctx context.Context, w *work, wh model.Whisper) error {
-	p, err := w.Project(ctx, wh.ProjectID)
-	if err != nil {
-		return err
-	}
-	user, err := w.UserByID(ctx, wh.StartedBy)
-	if err != nil {
-		return err
-	}
-	mail, err := s.mail.Complete(wh, p, user.Email)
-	if err != nil {
-		return fmt.Errorf("relay: write the mail of whisper %s: %w", wh.ID, err)
-	}
-	mail.WhisperID, mail.State, mail.CreatedAt, mail.NextAt = wh.ID, model.MailQueued, w.now, w.now
-	w.after(func(t Teller) { t.MailQueued() })
-	return w.AddMail(ctx, mail, "complete:"+wh.ID)
-}
 
 func (s *Service) wakeHolds() {
 	select {

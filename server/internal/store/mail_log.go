@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"illumi/server/internal/model"
+	"illumi/server/internal/store/internal/sqlcgen"
+)
+
+// MailedOnce reports whether there is a mail for this purpose; see AddMail.
+// Index mails_once_key.
+func (tx *Tx) MailedOnce(ctx context.Context, onceKey string) (bool, error) {
+	n, err := tx.q.MailedOnce(ctx, onceKey)
+	return n > 0, wrap(err, "look for a mail")
+}
+
+// MailsFor lists the mails of one purpose, whose keys begin with it and a
+// colon. Index mails_once_key.
+func (tx *Tx) MailsFor(ctx context.Context, purpose string) ([]model.Mail, error) {
+	rows, err := tx.q.MailsOnceBetween(ctx, sqlcgen.MailsOnceBetweenParams{Low: purpose + ":", High: purpose + ";", Limit: page(MaxPage)})
+	if err != nil {
+		return nil, wrap(err, "list a purpose's mails")
+	}
+	return list(rows, mailOf)
+}
+
+// Mail finds a mail.
+func (tx *Tx) Mail(ctx context.Context, id string) (model.Mail, error) {
+	r, err := tx.q.Mail(ctx, id)
+	if err != nil {
+		return model.Mail{}, wrap(err, "find a mail")
+	}
+	return mailOf(r)
+}
+
+// Mails lists the mails of a project, or of all for "", newest first, from
+// after the id given. Index mails_project, or the primary key.
+func (tx *Tx) Mails(ctx context.Context, project string, limit int, after string) ([]model.Mail, error) {
+	var rows []sqlcgen.Mail
+	var err error
+	if project == "" {
+		rows, err = tx.q.MailsAll(ctx, sqlcgen.MailsAllParams{BeforeID: before(after), Limit: page(limit)})
+	} else {
+		rows, err = tx.q.MailsOfProject(ctx, sqlcgen.MailsOfProjectParams{ProjectID: project, BeforeID: before(after), Limit: page(limit)})
+	}
+	if err != nil {
+		return nil, wrap(err, "list mails")
+	}
+	return list(rows, mailOf)
+}
+
+// MailAgain queues a mail that had been given up; ok is false for any other.
+func (tx *Tx) MailAgain(ctx context.Context, id string, at time.Time) (ok bool, err error) {
+	n, err := tx.q.MailAgain(ctx, sqlcgen.MailAgainParams{At: max(micros(at), 1), ID: id})
+	return n > 0, wrap(err, "queue a mail once more")
+}
+
+// UsersInRole lists the users of a role, from after the id given. Index users_role.
+func (tx *Tx) UsersInRole(ctx context.Context, role model.Role, after string, limit int) ([]model.User, error) {
+	rows, err := tx.q.UsersInRole(ctx, sqlcgen.UsersInRoleParams{Role: string(role), AfterID: after, Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list users")
+	}
+	return list(rows, userOf)
+}
+
+// TellSilent notes when somebody was told that a device is silent, the zero
+// time that it is heard again; ok is false where another server did before.
+func (tx *Tx) TellSilent(ctx context.Context, d model.Device, at time.Time) (ok bool, err error) {
+	n, err := tx.q.TellSilent(ctx, sqlcgen.TellSilentParams{At: micros(at), ID: d.ID, SeenTold: micros(d.SilentToldAt)})
+	return n > 0, wrap(err, "note a silent device")
+}

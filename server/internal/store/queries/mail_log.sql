@@ -1,0 +1,21 @@
+-- name: MailedOnce :one
+SELECT COUNT(*) FROM mails WHERE once_key = ?;
+
+-- name: MailsOnceBetween :many
+SELECT * FROM mails WHERE once_key > sqlc.arg(low) AND once_key < sqlc.arg(high) ORDER BY once_key LIMIT ?;
+
+-- name: MailsAll :many
+SELECT * FROM mails WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
+
+-- name: MailsOfProject :many
+SELECT * FROM mails WHERE project_id = sqlc.arg(project_id) AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
+
+-- name: MailAgain :execrows
+UPDATE mails SET state = 'queued', next_at = sqlc.arg(at), due_at = sqlc.arg(at), leased_by = ''
+WHERE id = ? AND state = 'failed';
+
+-- name: UsersInRole :many
+SELECT * FROM users WHERE role = ? AND id > sqlc.arg(after_id) ORDER BY id LIMIT ?;
+
+-- name: TellSilent :execrows
+UPDATE devices SET silent_told_at = sqlc.arg(at) WHERE id = ? AND silent_told_at = sqlc.arg(seen_told);
