@@ -14,6 +14,9 @@ const Boxes Topic = "boxes"
 // Whisper is the topic of one whisper.
 func Whisper(id string) Topic { return Topic("whisper/" + id) }
 
+// Project is the topic of all events of one project.
+func Project(id string) Topic { return Topic("project/" + id) }
+
 // Bus passes hints on within one process.
 type Bus struct {
 	mu   sync.Mutex

@@ -1,0 +1,126 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+)
+
+const (
+	securityToken = "token"
+	securityBox   = "box"
+	securityNone  = "nothing"
+)
+
+const description = `Everything that the pages of illumi can do, for programs.
+
+Make a token on the page Account and send it as Authorization: Bearer ilm_….
+Times are UTC in RFC 3339, durations whole seconds. Lists come in pages:
+ask for at most 200 with limit, and for what follows with the next of the answer.
+Errors are application/problem+json with a stable code; docs/protocol.md lists the codes.`
+
+var tags = []*huma.Tag{
+	{Name: "account", Description: "Who the token stands for"},
+	{Name: "projects", Description: "Studies"},
+	{Name: "whispers", Description: "Chains and their turns"},
+	{Name: "files", Description: "Recordings and pictures"},
+	{Name: "boxes", Description: "Enrolled boxes and the codes to enrol more"},
+	{Name: "events", Description: "What happened, as a list and as a stream"},
+	{Name: "hooks", Description: "Addresses that are told of events"},
+	{Name: "device", Description: "The boxes' own API; docs/protocol.md has the whole of it"},
+}
+
+// op describes an operation in the few words that differ.
+type op struct {
+	id, method, path, tag, summary, more string
+	status                               int   // of success; 0: 200
+	errors                               []int // beside those that every operation has
+}
+
+// Every operation may answer with these; those with an id in the path with 404,
+// those that change something with 409 and 507.
+func (o op) allErrors() []int {
+	all := append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError}, o.errors...)
+	if slices.Contains([]byte(o.path), '{') {
+		all = append(all, http.StatusNotFound)
+	}
+	if o.method != http.MethodGet {
+		all = append(all, http.StatusConflict, http.StatusInsufficientStorage)
+		if o.method != http.MethodDelete {
+			all = append(all, http.StatusBadRequest)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (o op) huma() huma.Operation {
+	return huma.Operation{
+		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Description: o.more, Tags: []string{o.tag},
+		DefaultStatus: o.status, Errors: o.allErrors(), Security: []map[string][]string{{securityToken: {}}},
+	}
+}
+
+// handle registers an operation; what its handler returns as an error is
+// explained in the one place of the app.
+func handle[In, Out any](a *API, o op, fn func(ctx context.Context, who model.Actor, in *In) (*Out, error)) {
+	route := Base + o.path
+	huma.Register(a.huma, o.huma(), func(ctx context.Context, in *In) (*Out, error) {
+		out, err := fn(ctx, actor(ctx), in)
+		if err != nil {
+			return nil, a.problem(o.method, route, err)
+		}
+		return out, nil
+	})
+}
+
+func (a *API) problem(method, route string, err error) *Problem {
+	said, retry := a.Explain(&http.Request{Method: method}, route, err)
+	p := &Problem{Title: said.Title, Status: said.Status, Detail: said.Detail, Next: said.Next, Code: said.Code, State: said.State, retry: retry}
+	var refusal *model.Error
+	if errors.As(err, &refusal) && refusal.Field != "" && refusal.Code != protocol.CodeInternal {
+		p.Errors = []FieldError{{"body." + refusal.Field, refusal.Sentence}}
+	}
+	return p
+}
+
+// body is an answer with a JSON body.
+type body[T any] struct{ Body T }
+
+func answer[T any](v T, err error) (*body[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[T]{v}, nil
+}
+
+// paging is what every list takes.
+type paging struct {
+	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
+	After string `query:"after" maxLength:"200" doc:"The next of the page before"`
+}
+
+// list is one page. Next is empty on the last one.
+type list[T any] struct {
+	Items []T    `json:"items" nullable:"false" doc:"The page"`
+	Next  string `json:"next,omitempty" doc:"Where the next page begins; absent on the last one"`
+}
+
+// paged makes a page out of limit+1 rows, and next of the last row that it shows.
+func paged[R, T any](rows []R, limit int, show func(R) T, cursor func(R) string) list[T] {
+	l := list[T]{Items: []T{}}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		l.Next = cursor(rows[limit-1])
+	}
+	for _, r := range rows {
+		l.Items = append(l.Items, show(r))
+	}
+	return l
+}

@@ -1,0 +1,218 @@
+package rest
+
+import (
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
+)
+
+// Me is who a token stands for.
+type Me struct {
+	User    string        `json:"user" doc:"The person's id"`
+	Role    model.Role    `json:"role" doc:"What the person is on this server" enum:"administrator,researcher,installer"`
+	Scopes  []model.Scope `json:"scopes" nullable:"false" doc:"What the token was made for"`
+	Project string        `json:"project,omitempty" doc:"The only project that the token is for"`
+}
+
+// Project is a study.
+type Project struct {
+	ID         string            `json:"id" doc:"Its id"`
+	Title      string            `json:"title" doc:"Its name" example:"Harbour stories"`
+	Forwarding model.Forwarding  `json:"forwarding" doc:"When an answer goes on to the next home" example:"straight"`
+	Hold       int64             `json:"hold_seconds" doc:"How long an answer is held where it goes on after a pause"`
+	Role       model.ProjectRole `json:"role,omitempty" doc:"What the asker is in it"`
+	CreatedAt  time.Time         `json:"created_at" doc:"When it was made"`
+	Whispers   *Counts           `json:"whispers,omitempty" doc:"How many whispers are in each state; in lists"`
+}
+
+// Counts says how many whispers are in each state.
+type Counts struct {
+	Travelling int `json:"travelling" doc:"On their way"`
+	Paused     int `json:"paused" doc:"Stopped for now"`
+	Complete   int `json:"complete" doc:"At their end"`
+	Ended      int `json:"ended" doc:"Stopped for good"`
+}
+
+func projectShape(p model.Project) Project {
+	return Project{ID: p.ID, Title: p.Title, Forwarding: p.Forwarding, Hold: int64(p.Hold / time.Second), Role: p.As, CreatedAt: p.CreatedAt.UTC()}
+}
+
+func projectRow(r relay.ProjectRow) Project {
+	p := projectShape(r.Project)
+	p.Whispers = &Counts{r.Counts.Travelling, r.Counts.Paused, r.Counts.Complete, r.Counts.Ended}
+	return p
+}
+
+// WhisperLine is a whisper in a list.
+type WhisperLine struct {
+	ID          string             `json:"id" doc:"Its id"`
+	Project     string             `json:"project" doc:"Its project's id"`
+	Title       string             `json:"title" doc:"Its name" example:"Gulls"`
+	State       model.WhisperState `json:"state" doc:"Where it stands" enum:"draft,travelling,paused,complete,ended"`
+	StartedAt   *time.Time         `json:"started_at" doc:"When it was started"`
+	CompletedAt *time.Time         `json:"completed_at" doc:"When its last answer came"`
+	EndedAt     *time.Time         `json:"ended_at" doc:"When somebody ended it"`
+	Hops        int                `json:"hops" doc:"How many turns it has"`
+	Answered    int                `json:"answered" doc:"How many were answered"`
+	At          *Where             `json:"at,omitempty" doc:"The turn that it waits for"`
+	NeedsAt     *time.Time         `json:"needs_at" doc:"Since when a person has to decide; null: nobody has to"`
+}
+
+// Where is the turn that a whisper waits for.
+type Where struct {
+	Position int            `json:"position" doc:"From 1"`
+	Box      string         `json:"box" doc:"The box's id"`
+	State    model.HopState `json:"state" doc:"Where the turn stands"`
+	Since    *time.Time     `json:"since" doc:"Since when"`
+}
+
+func whisperLine(r relay.WhisperRow) WhisperLine {
+	l := WhisperLine{
+		ID: r.ID, Project: r.ProjectID, Title: r.Title, State: r.State, StartedAt: when(r.StartedAt), CompletedAt: when(r.CompletedAt),
+		EndedAt: when(r.EndedAt), Hops: r.Progress.Hops, Answered: r.Progress.Answered, NeedsAt: when(r.NeedsAt),
+	}
+	if p := r.Progress; p.Position > 0 {
+		l.At = &Where{p.Position, p.DeviceID, p.State, when(p.Since)}
+	}
+	return l
+}
+
+// Whisper is all that there is to see of one whisper.
+type Whisper struct {
+	ID          string             `json:"id" doc:"Its id"`
+	Project     string             `json:"project" doc:"Its project's id"`
+	Title       string             `json:"title" doc:"Its name" example:"Gulls"`
+	State       model.WhisperState `json:"state" doc:"Where it stands" enum:"draft,travelling,paused,complete,ended"`
+	Order       Order              `json:"order" doc:"The record that gives the same order again"`
+	StartedAt   *time.Time         `json:"started_at" doc:"When it was started"`
+	CompletedAt *time.Time         `json:"completed_at" doc:"When its last answer came"`
+	EndedAt     *time.Time         `json:"ended_at" doc:"When somebody ended it"`
+	Origin      []File             `json:"origin" nullable:"false" doc:"The files that it started with"`
+	Hops        []Hop              `json:"hops" nullable:"false" doc:"Its turns, in order"`
+}
+
+// Order is a whisper's order as it was drawn.
+type Order struct {
+	Algorithm string   `json:"algorithm" doc:"docs/randomisation.md has each of them"`
+	Seed      string   `json:"seed" doc:"64 hex digits"`
+	Input     []string `json:"input" nullable:"false" doc:"The boxes' names, sorted"`
+}
+
+// Hop is one turn.
+type Hop struct {
+	ID          string         `json:"id" doc:"Its id"`
+	Position    int            `json:"position" doc:"From 1"`
+	Box         string         `json:"box" doc:"The box's id"`
+	BoxName     string         `json:"box_name" doc:"The box's name"`
+	State       model.HopState `json:"state" doc:"Where it stands" enum:"planned,offered,delivered,heard,received,held,approved,skipped,rejected,withdrawn"`
+	OfferedAt   *time.Time     `json:"offered_at" doc:"When the box was told"`
+	DeliveredAt *time.Time     `json:"delivered_at" doc:"When it lay on the box"`
+	HeardAt     *time.Time     `json:"heard_at" doc:"When it was played"`
+	ReceivedAt  *time.Time     `json:"received_at" doc:"When the answer was stored here"`
+	Files       []File         `json:"files" nullable:"false" doc:"The answer that the chain goes on with"`
+}
+
+// File describes stored bytes. They are at whispers/{whisper}/files/{id}.
+type File struct {
+	ID       string        `json:"id" doc:"Its id"`
+	Role     protocol.Role `json:"role" doc:"What it is" enum:"image,audio"`
+	Variant  model.Variant `json:"variant" doc:"As it came, or the copy that is passed on" enum:"original,shared"`
+	Type     string        `json:"type" doc:"Its media type" example:"audio/wav"`
+	Size     int64         `json:"size" doc:"In bytes"`
+	SHA256   string        `json:"sha256" doc:"Of its bytes, in hex"`
+	Seconds  float64       `json:"seconds,omitempty" doc:"How long a recording is"`
+	Width    int           `json:"width,omitempty" doc:"Of a picture, in pixels"`
+	Height   int           `json:"height,omitempty" doc:"Of a picture, in pixels"`
+	Position int           `json:"position" doc:"Of its turn; 0: the start"`
+}
+
+func whisperShape(v relay.View) Whisper {
+	wh := v.Whisper
+	w := Whisper{
+		ID: wh.ID, Project: wh.ProjectID, Title: wh.Title, State: wh.State,
+		Order:     Order{wh.Order.Algorithm, wh.Order.Seed, append([]string{}, wh.Order.Input...)},
+		StartedAt: when(wh.StartedAt), CompletedAt: when(wh.CompletedAt), EndedAt: when(wh.EndedAt), Origin: filesAt(v, 0, ""), Hops: []Hop{},
+	}
+	for _, h := range wh.Hops {
+		hop := Hop{
+			ID: h.ID, Position: h.Position, Box: h.DeviceID, BoxName: v.Boxes[h.DeviceID].Name, State: h.State, OfferedAt: when(h.OfferedAt),
+			DeliveredAt: when(h.DeliveredAt), HeardAt: when(h.HeardAt), ReceivedAt: when(h.ReceivedAt), Files: []File{},
+		}
+		if h.ReplyID != "" {
+			hop.Files = filesAt(v, h.Position, h.ReplyID)
+		}
+		w.Hops = append(w.Hops, hop)
+	}
+	return w
+}
+
+func filesAt(v relay.View, position int, reply string) []File {
+	files := []File{}
+	for _, f := range v.Files {
+		if f.Position == position && f.ReplyID == reply {
+			files = append(files, File{f.ID, f.Role, f.Variant, f.Type, f.Size, f.SHA256, f.Duration.Seconds(), f.Width, f.Height, f.Position})
+		}
+	}
+	return files
+}
+
+// Box is an enrolled box.
+type Box struct {
+	ID         string         `json:"id" doc:"Its id"`
+	Name       string         `json:"name" doc:"Its name" example:"conandoyle"`
+	Presence   model.Presence `json:"presence" doc:"How it is now" enum:"not online yet,online,away,dark,revoked"`
+	LastSeenAt *time.Time     `json:"last_seen_at" doc:"When it was last heard"`
+	EnrolledAt time.Time      `json:"enrolled_at" doc:"When it was enrolled"`
+	Agent      string         `json:"agent" doc:"Its software"`
+	Board      string         `json:"board" doc:"What it is built on"`
+	Busy       bool           `json:"busy" doc:"It has a turn now"`
+	Waiting    int            `json:"waiting" doc:"Whispers on it that are not answered yet, as it said last"`
+	Unsent     int            `json:"unsent" doc:"Answers on it that have not arrived here, as it said last"`
+}
+
+func boxShape(d model.Device, now time.Time) Box {
+	return Box{
+		ID: d.ID, Name: d.Name, Presence: d.Presence(now), LastSeenAt: when(d.LastSeenAt), EnrolledAt: d.EnrolledAt.UTC(),
+		Agent: d.Agent, Board: d.BoardModel, Busy: d.ActiveHop != "", Waiting: d.Status.Waiting, Unsent: d.Status.Unsent,
+	}
+}
+
+// Code is an enrolment code; what it reads is told once, when it is made.
+type Code struct {
+	ID        string          `json:"id" doc:"Its id"`
+	Name      string          `json:"name" doc:"The name that the box will have"`
+	State     model.CodeState `json:"state" doc:"What it is good for" enum:"open,used,expired,revoked"`
+	Code      string          `json:"code,omitempty" doc:"What to type at the box; only in the answer that makes it" example:"ABCDE-FGHJK"`
+	CreatedAt time.Time       `json:"created_at" doc:"When it was made"`
+	ExpiresAt time.Time       `json:"expires_at" doc:"When it stops working"`
+}
+
+func codeShape(c model.EnrolCode, now time.Time) Code {
+	return Code{ID: c.ID, Name: c.Label, State: c.State(now), CreatedAt: c.CreatedAt.UTC(), ExpiresAt: c.ExpiresAt.UTC()}
+}
+
+// Event is a line of a project's history.
+type Event struct {
+	Seq     int64     `json:"seq" doc:"Rises by one with each event of the project; a stream resumes by it"`
+	ID      string    `json:"id" doc:"Its id"`
+	Type    string    `json:"type" doc:"What happened" example:"received"`
+	Project string    `json:"project" doc:"Where"`
+	Whisper string    `json:"whisper,omitempty" doc:"Of which whisper"`
+	Hop     string    `json:"hop,omitempty" doc:"Of which turn"`
+	Box     string    `json:"box,omitempty" doc:"At which box"`
+	At      time.Time `json:"at" doc:"When"`
+}
+
+func eventShape(e model.Event) Event {
+	return Event{e.Seq, e.ID, e.Kind, e.ProjectID, e.WhisperID, e.HopID, e.DeviceID, e.At.UTC()}
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
