@@ -150,7 +150,7 @@ func exportReady(n News) wording {
 	if n.Reason != "" {
 		l.Subject = fmt.Sprintf(`The export of "%s" could not be made`, n.Project)
 		l.Head, l.Go = l.Subject+".", "Go to the export page"
-		l.Says = []string{n.Reason, "Try again, or choose fewer whispers."}
+		l.Says = []string{n.Reason, "Fewer whispers make a smaller export."}
 	}
 	return l
 }

@@ -235,7 +235,10 @@ func (s *Service) RevokeBox(ctx context.Context, actor model.Actor, id string) e
 			return err
 		}
 		w.after(func(t Teller) { t.Revoked(id); t.BoxesChanged() })
-		return w.RevokeDevice(ctx, id, w.now)
+		if err := w.RevokeDevice(ctx, id, w.now); err != nil {
+			return err
+		}
+		return s.tellRemoved(ctx, w, d)
 	})
 }
 

@@ -143,10 +143,16 @@ func (s *Service) FinishExport(ctx context.Context, p model.Prepared, worker str
 	return s.do(ctx, func(w *work) error {
 		p.DoneAt = w.now
 		done, err := w.FinishExport(ctx, p, worker)
-		if err != nil || !done {
+		if err != nil || !done || p.State != model.PreparedReady && p.State != model.PreparedFailed {
 			return err
 		}
-		return nil
+		project, err := w.Project(ctx, p.ProjectID)
+		if err != nil {
+			return err
+		}
+		return s.tellUser(ctx, w, p.UserID, MailExportReady, "export:"+p.ID, News{
+			Project: project, Reason: p.LastError, Link: "/projects/" + p.ProjectID + "/export",
+		})
 	})
 }
 

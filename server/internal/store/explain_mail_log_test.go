@@ -11,6 +11,7 @@ import (
 func init() {
 	indexes["MailedOnce"], indexes["MailsOnceBetween"] = "mails_once_key", "mails_once_key"
 	indexes["MailsAll"], indexes["MailsOfProject"], indexes["UsersInRole"] = "PRIMARY", "mails_project", "users_role"
+	indexes["WhispersAtBox"], indexes["WhispersQueuedFor"] = "hops_at_box", "hops_queued"
 	walks["MailsAll"] = "the newest end of the primary key, up to the limit"
 	morePlans = append(morePlans, morePlan{
 		fill: func(ctx context.Context, tx *Tx) error {
@@ -35,6 +36,8 @@ func init() {
 			_, err = tx.MailAgain(ctx, mails[0].ID, noon)
 			all = append(all, err)
 			_, err = tx.UsersInRole(ctx, model.RoleAdmin, "", 10)
+			all = append(all, err)
+			_, err = tx.WhispersWaitingFor(ctx, w.Hops[0].DeviceID, 10)
 			all = append(all, err)
 			_, err = tx.TellSilent(ctx, model.Device{ID: w.Hops[0].DeviceID}, noon)
 			return errors.Join(append(all, err)...)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"illumi/server/internal/model"
@@ -70,4 +71,23 @@ func (tx *Tx) UsersInRole(ctx context.Context, role model.Role, after string, li
 func (tx *Tx) TellSilent(ctx context.Context, d model.Device, at time.Time) (ok bool, err error) {
 	n, err := tx.q.TellSilent(ctx, sqlcgen.TellSilentParams{At: micros(at), ID: d.ID, SeenTold: micros(d.SilentToldAt)})
 	return n > 0, wrap(err, "note a silent device")
+}
+
+// WhispersWaitingFor lists the whispers whose turn it is at a device: offered
+// there, or next in its queue. Indexes hops_at_box and hops_queued.
+func (tx *Tx) WhispersWaitingFor(ctx context.Context, device string, limit int) ([]string, error) {
+	ids, err := tx.q.WhispersAtBox(ctx, sqlcgen.WhispersAtBoxParams{DeviceID: device, Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list a device's whispers")
+	}
+	queued, err := tx.q.WhispersQueuedFor(ctx, sqlcgen.WhispersQueuedForParams{DeviceID: device, Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list a device's whispers")
+	}
+	for _, id := range queued {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }

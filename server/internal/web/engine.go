@@ -35,6 +35,7 @@ var pages = map[string][]string{
 	"boxes":            {"boxes.html", "boxlist.html"},
 	"export":           {"export.html"},
 	"first-generation": {"first-generation.html"},
+	"mails":            {"mails.html"},
 	"error":            {"error.html"},
 }
 

@@ -19,3 +19,9 @@ SELECT * FROM users WHERE role = ? AND id > sqlc.arg(after_id) ORDER BY id LIMIT
 
 -- name: TellSilent :execrows
 UPDATE devices SET silent_told_at = sqlc.arg(at) WHERE id = ? AND silent_told_at = sqlc.arg(seen_told);
+
+-- name: WhispersAtBox :many
+SELECT whisper_id FROM hops WHERE device_id = ? AND at_box = 1 LIMIT ?;
+
+-- name: WhispersQueuedFor :many
+SELECT whisper_id FROM hops WHERE device_id = ? AND queued_at > 0 ORDER BY queued_at, id LIMIT ?;

@@ -259,3 +259,67 @@ func (q *Queries) UsersInRole(ctx context.Context, arg UsersInRoleParams) ([]Use
 	}
 	return items, nil
 }
+
+const whispersAtBox = `-- name: WhispersAtBox :many
+SELECT whisper_id FROM hops WHERE device_id = ? AND at_box = 1 LIMIT ?
+`
+
+type WhispersAtBoxParams struct {
+	DeviceID string
+	Limit    int32
+}
+
+func (q *Queries) WhispersAtBox(ctx context.Context, arg WhispersAtBoxParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, whispersAtBox, arg.DeviceID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var whisper_id string
+		if err := rows.Scan(&whisper_id); err != nil {
+			return nil, err
+		}
+		items = append(items, whisper_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const whispersQueuedFor = `-- name: WhispersQueuedFor :many
+SELECT whisper_id FROM hops WHERE device_id = ? AND queued_at > 0 ORDER BY queued_at, id LIMIT ?
+`
+
+type WhispersQueuedForParams struct {
+	DeviceID string
+	Limit    int32
+}
+
+func (q *Queries) WhispersQueuedFor(ctx context.Context, arg WhispersQueuedForParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, whispersQueuedFor, arg.DeviceID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var whisper_id string
+		if err := rows.Scan(&whisper_id); err != nil {
+			return nil, err
+		}
+		items = append(items, whisper_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
