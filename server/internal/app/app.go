@@ -29,6 +29,7 @@ import (
 	"illumi/server/internal/bus"
 	"illumi/server/internal/export"
 	"illumi/server/internal/firstgen"
+	"illumi/server/internal/hook"
 	"illumi/server/internal/hub"
 	"illumi/server/internal/mail"
 	"illumi/server/internal/relay"
@@ -51,6 +52,8 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	// Nobody's by default: an address that a client can choose is no address.
 	TrustedProxies []string
+	// HookNetworks are networks that hooks may reach although they are not public.
+	HookNetworks []string
 	// Beside says that a server may be running on the same data: a database of
 	// another version is refused and never changed.
 	Beside bool
@@ -95,6 +98,9 @@ type App struct {
 	mailWake   chan struct{}
 	exports    *export.Worker
 	exportWake chan struct{}
+	hooks      *hook.Worker
+	hookWake   chan struct{}
+	hookSecret func(hook string) string
 	echo       *echo.Echo
 	base       context.Context // ends at shutdown; live pages and sockets hang on it
 	stop       context.CancelFunc
@@ -102,7 +108,7 @@ type App struct {
 
 // New opens the database and the media directory. Close the App in the end.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, bus: bus.New(), mailWake: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, bus: bus.New(), mailWake: make(chan struct{}, 1), hookWake: make(chan struct{}, 1)}
 	a.hub = hub.New(hub.Options{Log: log, Ping: cfg.waits.ping, Dead: cfg.waits.dead, Copies: a.copies})
 	if a.public, err = publicURL(cfg); err != nil {
 		return nil, err
@@ -117,6 +123,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if err != nil {
 		return nil, err
 	}
+	a.hookSecret = key.HookSecret
 	dsn := cfg.DB
 	if dsn == "" {
 		dsn = "sqlite:" + filepath.Join(cfg.Data, "illumi.db")
@@ -144,6 +151,9 @@ func (a *App) Prepare(ctx context.Context) error {
 	a.mails = a.mailWorker(sender)
 	a.exportWake = make(chan struct{}, 1)
 	if a.exports, err = a.exportWorker(); err != nil {
+		return err
+	}
+	if a.hooks, err = a.hookWorker(); err != nil {
 		return err
 	}
 	a.presence = api.NewPresence(a.relay, time.Now, a.log)
@@ -201,6 +211,9 @@ func (a *App) routes(ctx context.Context) error {
 	}).Register(e)
 	pages.Register(e, uploads{fromPages})
 	a.firstGen.Register(e)
+	if err := a.restAPI(e); err != nil {
+		return err
+	}
 	wrongMethods(e)
 	return nil
 }
@@ -285,6 +298,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	work.Go(func() error { return a.presence.Run(workCtx) })
 	work.Go(func() error { return a.mails.Run(workCtx) })
 	work.Go(func() error { return a.exports.Run(workCtx) })
+	work.Go(func() error { return a.hooks.Run(workCtx) })
 	work.Go(func() error { return a.sweep(workCtx) })
 	a.log.Info("serving", "version", protocol.Build, "listen", l.Addr().String(), "public_url", a.PublicURL(),
 		"data", a.cfg.Data, "database", a.store.Where())

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,20 +76,11 @@ func renderer(pages Pages, log *slog.Logger) echo.HTTPErrorHandler {
 		refusal, code := refusalOf(err, program)
 		_, unread := errors.AsType[*unreadError](err)
 		facts := []any{"method", r.Method, "route", c.Path()}
-		switch {
-		case unread, errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		if unread || errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 			log.Debug("the client went away", facts...)
 			return
-		case refusal.Code == protocol.CodeInternal:
-			if p, ok := errors.AsType[*panicError](err); ok {
-				facts = append(facts, "stack", p.stack)
-			}
-			log.Error("request failed", append(facts, "error", err)...)
-		case refusal.Code == protocol.CodeStorageFull:
-			log.Error("the disk is full", append(facts, "error", err)...)
-		default:
-			log.Debug("request refused", append(facts, "code", string(refusal.Code))...)
 		}
+		note(log, err, refusal, facts)
 		if c.Response().Committed {
 			return
 		}
@@ -104,6 +96,21 @@ func renderer(pages Pages, log *slog.Logger) echo.HTTPErrorHandler {
 		if _, unread := errors.AsType[*unreadError](rerr); rerr != nil && !unread {
 			log.Error("an error could not be rendered", append(facts, "error", rerr)...)
 		}
+	}
+}
+
+// note logs what went wrong, once, as loud as it is.
+func note(log *slog.Logger, err error, refusal *model.Error, facts []any) {
+	switch refusal.Code {
+	case protocol.CodeInternal:
+		if p, ok := errors.AsType[*panicError](err); ok {
+			facts = append(facts, "stack", p.stack)
+		}
+		log.Error("request failed", append(facts, "error", err)...)
+	case protocol.CodeStorageFull:
+		log.Error("the disk is full", append(facts, "error", err)...)
+	default:
+		log.Debug("request refused", append(facts, "code", string(refusal.Code))...)
 	}
 }
 
@@ -151,13 +158,13 @@ func problem(c echo.Context, code int, e *model.Error) error {
 	if c.Request().Method == http.MethodHead {
 		return c.NoContent(code)
 	}
-	title := http.StatusText(code)
-	if title == "" {
-		title = "Refused"
+	return c.JSON(code, problemOf(code, e))
+}
+
+func problemOf(code int, e *model.Error) protocol.Problem {
+	return protocol.Problem{
+		Title: cmp.Or(http.StatusText(code), "Refused"), Status: code, Detail: e.Sentence, Next: e.Next, Code: e.Code, State: e.State,
 	}
-	return c.JSON(code, protocol.Problem{
-		Title: title, Status: code, Detail: e.Sentence, Next: e.Next, Code: e.Code, State: e.State,
-	})
 }
 
 func wantsProblem(r *http.Request) bool {

@@ -16,6 +16,7 @@ import (
 
 	"illumi/protocol"
 	"illumi/server/internal/firstgen"
+	"illumi/server/internal/rest"
 	"illumi/server/internal/web"
 )
 
@@ -145,7 +146,7 @@ type unreadError struct{ error }
 func (e *unreadError) Unwrap() error { return e.error }
 
 func isUpload(r *http.Request) bool {
-	for _, base := range []string{protocol.PathUploads, web.PathUploads, firstgen.PathReply} {
+	for _, base := range []string{protocol.PathUploads, web.PathUploads, rest.PathUploads, firstgen.PathReply} {
 		if strings.HasPrefix(r.URL.Path+"/", base) {
 			return true
 		}

@@ -29,6 +29,10 @@ func (t teller) Recall(device string, hop protocol.HopRef) {
 	t.a.hub.Send(device, protocol.TypeRecall, hop)
 }
 func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
+func (t teller) Happened(project string) {
+	t.a.bus.Publish(bus.Project(project))
+	t.a.wakeHooks()
+}
 func (t teller) BoxesChanged() {
 	t.a.bus.Publish(bus.Boxes)
 	if t.a.firstGen != nil {

@@ -36,6 +36,7 @@ func settings(f *pflag.FlagSet) {
 	f.String("tls-cert", "", "certificate file; with --tls-key the server speaks https itself")
 	f.String("tls-key", "", "key file of --tls-cert")
 	f.StringSlice("trusted-proxies", nil, "networks (10.0.0.0/8,…) whose X-Forwarded-For is believed")
+	f.StringSlice("hook-networks", nil, "private networks (10.0.0.0/8,…) that webhooks may reach")
 	f.String("log-level", "info", "debug, info, warn or error")
 }
 
@@ -62,13 +63,11 @@ func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 	if dir, _, _ := strings.Cut(lookup(p.env, "STATE_DIRECTORY"), ":"); dir != "" && !flags.Changed("data") && !k.Exists("data") {
 		cfg.Data = dir
 	}
-	if cfg.TrustedProxies, err = flags.GetStringSlice("trusted-proxies"); err != nil {
+	if cfg.TrustedProxies, err = networks(flags, k, "trusted-proxies"); err != nil {
 		return cfg, level, err
 	}
-	if !flags.Changed("trusted-proxies") && k.Exists("trusted-proxies") {
-		if cfg.TrustedProxies = k.Strings("trusted-proxies"); len(cfg.TrustedProxies) == 0 {
-			cfg.TrustedProxies = strings.FieldsFunc(k.String("trusted-proxies"), func(r rune) bool { return r == ',' || r == ' ' })
-		}
+	if cfg.HookNetworks, err = networks(flags, k, "hook-networks"); err != nil {
+		return cfg, level, err
 	}
 	if (cfg.TLSCert == "") != (cfg.TLSKey == "") {
 		return cfg, level, errUsage{errors.New("--tls-cert and --tls-key belong together")}
@@ -78,6 +77,19 @@ func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 	}
 	cfg.Data, err = filepath.Abs(cfg.Data)
 	return cfg, level, err
+}
+
+// networks reads a setting that is a list: of a flag, of YAML, or of words in the
+// environment.
+func networks(flags *pflag.FlagSet, k *koanf.Koanf, name string) ([]string, error) {
+	list, err := flags.GetStringSlice(name)
+	if err != nil || flags.Changed(name) || !k.Exists(name) {
+		return list, err
+	}
+	if list = k.Strings(name); len(list) == 0 {
+		list = strings.FieldsFunc(k.String(name), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	return list, nil
 }
 
 // values is what the file and, over it, the environment say.

@@ -23,6 +23,8 @@ type Teller interface {
 	Recall(device string, hop protocol.HopRef)
 	// Changed tells open pages that a whisper changed.
 	Changed(whisper string)
+	// Happened tells streams and hooks that a project's history goes on.
+	Happened(project string)
 	// BoxesChanged tells open pages that a box changed.
 	BoxesChanged()
 	// Revoked closes a box's live connection.
@@ -222,7 +224,13 @@ func (w *work) keepEvents(ctx context.Context) error {
 		e.Seq = next[e.ProjectID]
 		next[e.ProjectID]++
 	}
-	return w.AddEvents(ctx, w.events...)
+	for project := range next {
+		w.after(func(t Teller) { t.Happened(project) })
+	}
+	if err := w.AddEvents(ctx, w.events...); err != nil {
+		return err
+	}
+	return w.queueDeliveries(ctx)
 }
 
 // serve gives a free box the oldest turn that waits for it. The counter is

@@ -46,6 +46,7 @@ func (x *told) note(format string, args ...any) {
 func (x *told) Look(device string)                        { x.note("look %s", device) }
 func (x *told) Recall(device string, hop protocol.HopRef) { x.note("recall %s %d", device, hop.Epoch) }
 func (x *told) Changed(string)                            {}
+func (x *told) Happened(string)                           {}
 func (x *told) BoxesChanged()                             {}
 func (x *told) Revoked(device string)                     { x.note("revoked %s", device) }
 func (x *told) Unnamed(digests []string, _ time.Time) {
