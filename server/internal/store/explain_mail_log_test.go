@@ -12,6 +12,7 @@ func init() {
 	indexes["MailedOnce"], indexes["MailsOnceBetween"] = "mails_once_key", "mails_once_key"
 	indexes["MailsAll"], indexes["MailsOfProject"], indexes["UsersInRole"] = "PRIMARY", "mails_project", "users_role"
 	indexes["WhispersAtBox"], indexes["WhispersQueuedFor"] = "hops_at_box", "hops_queued"
+	indexes["EventsOfProjectBefore"] = "events_project"
 	walks["MailsAll"] = "the newest end of the primary key, up to the limit"
 	morePlans = append(morePlans, morePlan{
 		fill: func(ctx context.Context, tx *Tx) error {
@@ -38,6 +39,8 @@ func init() {
 			_, err = tx.UsersInRole(ctx, model.RoleAdmin, "", 10)
 			all = append(all, err)
 			_, err = tx.WhispersWaitingFor(ctx, w.Hops[0].DeviceID, 10)
+			all = append(all, err)
+			_, err = tx.EventsOfProjectBefore(ctx, w.ProjectID, 0, 10)
 			all = append(all, err)
 			_, err = tx.TellSilent(ctx, model.Device{ID: w.Hops[0].DeviceID}, noon)
 			return errors.Join(append(all, err)...)

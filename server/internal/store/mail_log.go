@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -90,4 +91,17 @@ func (tx *Tx) WhispersWaitingFor(ctx context.Context, device string, limit int) 
 		}
 	}
 	return ids, nil
+}
+
+// EventsOfProjectBefore lists a project's numbered events, newest first, from
+// before a number; 0 is from the newest on. Index events_project.
+func (tx *Tx) EventsOfProjectBefore(ctx context.Context, projectID string, seq int64, limit int) ([]model.Event, error) {
+	if seq <= 0 {
+		seq = math.MaxInt64
+	}
+	rows, err := tx.q.EventsOfProjectBefore(ctx, sqlcgen.EventsOfProjectBeforeParams{ProjectID: projectID, BeforeSeq: seq, Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list a project's events")
+	}
+	return list(rows, eventOf)
 }

@@ -25,3 +25,7 @@ SELECT whisper_id FROM hops WHERE device_id = ? AND at_box = 1 LIMIT ?;
 
 -- name: WhispersQueuedFor :many
 SELECT whisper_id FROM hops WHERE device_id = ? AND queued_at > 0 ORDER BY queued_at, id LIMIT ?;
+
+-- name: EventsOfProjectBefore :many
+SELECT * FROM events WHERE project_id = sqlc.arg(project_id) AND seq < sqlc.arg(before_seq) AND seq > 0
+ORDER BY seq DESC, id DESC LIMIT ?;

@@ -9,6 +9,51 @@ import (
 	"context"
 )
 
+const eventsOfProjectBefore = `-- name: EventsOfProjectBefore :many
+SELECT id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at, seq FROM events WHERE project_id = ? AND seq < ? AND seq > 0
+ORDER BY seq DESC, id DESC LIMIT ?
+`
+
+type EventsOfProjectBeforeParams struct {
+	ProjectID string
+	BeforeSeq int64
+	Limit     int32
+}
+
+func (q *Queries) EventsOfProjectBefore(ctx context.Context, arg EventsOfProjectBeforeParams) ([]Event, error) {
+	rows, err := q.db.QueryContext(ctx, eventsOfProjectBefore, arg.ProjectID, arg.BeforeSeq, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Event
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.WhisperID,
+			&i.HopID,
+			&i.DeviceID,
+			&i.UserID,
+			&i.Kind,
+			&i.Detail,
+			&i.HappenedAt,
+			&i.Seq,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const mailAgain = `-- name: MailAgain :execrows
 UPDATE mails SET state = 'queued', next_at = ?, due_at = ?, leased_by = ''
 WHERE id = ? AND state = 'failed'
