@@ -295,6 +295,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	workCtx, stopWork := context.WithCancel(workCtx)
 	defer stopWork()
 	work.Go(func() error { return a.relay.Work(workCtx) })
+	work.Go(func() error { return a.relay.Watch(workCtx) })
 	work.Go(func() error { return a.presence.Run(workCtx) })
 	work.Go(func() error { return a.mails.Run(workCtx) })
 	work.Go(func() error { return a.exports.Run(workCtx) })

@@ -53,6 +53,7 @@ func (t teller) Unnamed(digests []string, at time.Time) {
 	}()
 }
 func (t teller) MailQueued() {
+	t.a.bus.Publish(bus.Mails)
 	select {
 	case t.a.mailWake <- struct{}{}:
 	default: // it is awake already
@@ -78,7 +79,10 @@ func (a *App) mailWorker(sender mail.Sender) *mail.Worker {
 			return a.store.Tx(ctx, func(tx *store.Tx) error { return fn(tx) })
 		},
 		Sender: sender, Wake: a.mailWake, Log: a.log, Name: store.NewID(), Now: time.Now,
-		Changed: func(_ context.Context, m model.Mail) { a.bus.Publish(bus.Whisper(m.WhisperID)) },
+		Changed: func(_ context.Context, m model.Mail) {
+			a.bus.Publish(bus.Whisper(m.WhisperID))
+			a.bus.Publish(bus.Mails)
+		},
 	}
 }
 
