@@ -24,7 +24,7 @@ func (a *App) restAPI(e *echo.Echo) error {
 		return err
 	}
 	_, err = rest.New(e, rest.Options{
-		Relay: a.relay, Tokens: tokens, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain,
+		Relay: a.relay, Tokens: tokens, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain, HookSecret: a.hookSecret,
 		PublicURL: a.public.String(), Temp: a.exports.Dir, Now: time.Now, Log: a.log, Base: a.base,
 	})
 	return err

@@ -14,7 +14,8 @@ import (
 
 type (
 	nothing   struct{}
-	projectID struct {
+	// ProjectID names a project in the path.
+	ProjectID struct {
 		Project string `path:"project" doc:"The project's id"`
 	}
 	whisperID struct {
@@ -35,6 +36,7 @@ func (a *API) operations() {
 	a.whisperOperations()
 	a.boxOperations()
 	a.eventOperations()
+	a.hookOperations()
 }
 
 type newProject struct {
@@ -45,7 +47,7 @@ type newProject struct {
 
 func (a *API) projectOperations() {
 	handle(a, op{id: "list-projects", method: "GET", path: "/projects", tag: "projects", summary: "List projects, newest first"},
-		func(ctx context.Context, who model.Actor, in *paging) (*body[list[Project]], error) {
+		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Project]], error) {
 			rows, err := a.Relay.Projects(ctx, who, in.After, in.Limit+1)
 			return answer(paged(rows, in.Limit, projectRow, func(r relay.ProjectRow) string { return r.ID }), err)
 		})
@@ -59,7 +61,7 @@ func (a *API) projectOperations() {
 			return answer(projectShape(p), err)
 		})
 	handle(a, op{id: "get-project", method: "GET", path: "/projects/{project}", tag: "projects", summary: "Look at a project"},
-		func(ctx context.Context, who model.Actor, in *projectID) (*body[Project], error) {
+		func(ctx context.Context, who model.Actor, in *ProjectID) (*body[Project], error) {
 			p, err := a.Relay.Project(ctx, who, in.Project)
 			return answer(projectShape(p), err)
 		})
@@ -67,11 +69,11 @@ func (a *API) projectOperations() {
 
 type (
 	projectPage struct {
-		projectID
-		paging
+		ProjectID
+		Paging
 	}
 	startInput struct {
-		projectID
+		ProjectID
 		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key starts nothing twice; the answer is the first one's"`
 		Body startBody
 	}
@@ -151,7 +153,7 @@ func startKey(who model.Actor, key string) string {
 
 type (
 	boxPage struct {
-		paging
+		Paging
 		Search string `query:"search" maxLength:"80" doc:"A part of the name"`
 	}
 	newCode struct {
@@ -198,7 +200,7 @@ func (a *API) boxOperations() {
 }
 
 type eventPage struct {
-	projectID
+	ProjectID
 	Limit int   `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
 	Since int64 `query:"since" minimum:"0" doc:"The seq after which to begin"`
 }

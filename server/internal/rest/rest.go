@@ -53,13 +53,15 @@ type Options struct {
 	Media   Media
 	Uploads Uploads // tus, mounted at PathUploads
 	// Explain turns an error into what the client is told, and logs what it is not told.
-	Explain   func(r *http.Request, route string, err error) (protocol.Problem, time.Duration)
-	PublicURL string
-	Temp      string // for parts of an export
-	Now       func() time.Time
-	Log       *slog.Logger
-	Base      context.Context // ends at shutdown, and streams with it
-	Heartbeat time.Duration   // of streams; 0: 15 s
+	Explain func(r *http.Request, route string, err error) (protocol.Problem, time.Duration)
+	// HookSecret is what messages to a hook are signed with.
+	HookSecret func(hook string) string
+	PublicURL  string
+	Temp       string // for parts of an export
+	Now        func() time.Time
+	Log        *slog.Logger
+	Base       context.Context // ends at shutdown, and streams with it
+	Heartbeat  time.Duration   // of streams; 0: 15 s
 }
 
 // API serves programs.
