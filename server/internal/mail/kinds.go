@@ -177,7 +177,7 @@ func digest(n News) wording {
 
 func test(n News) wording {
 	return wording{
-		Subject: "Mail from illumi works",
+		Subject: "A test mail from illumi",
 		Head:    "Mail works.",
 		Says:    []string{"You asked for this test. Whoever else the server writes to will get mail the same way."},
 		Facts:   [][2]string{{"Sent", n.day(n.Now)}},

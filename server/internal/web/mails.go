@@ -3,7 +3,10 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -39,6 +42,7 @@ type mailRow struct {
 	model.Mail
 	State   state
 	About   string
+	Reason  string
 	Advice  string
 	Again   bool // it was given up, and can be sent again
 	Waiting bool // it will be tried again
@@ -82,8 +86,21 @@ func advice(m model.Mail, noMail bool) string {
 	return "Ask whoever looks after the mail server."
 }
 
+// command is how package mail's client names the step at which it failed.
+var command = regexp.MustCompile(`sending SMTP [A-Z ]+ command: |dial failed: `)
+
+// reason makes a sentence of why a mail did not get through.
+func reason(s string) string {
+	s = command.ReplaceAllString(strings.TrimPrefix(s, "mail refused for good: "), "")
+	if s == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
 func (w *Web) mailRow(m model.Mail) mailRow {
-	r := mailRow{Mail: m, State: mailLogStates[m.State], About: mailAbout[m.Kind], Advice: advice(m, w.NoMail)}
+	r := mailRow{Mail: m, State: mailLogStates[m.State], About: mailAbout[m.Kind], Reason: reason(m.LastError), Advice: advice(m, w.NoMail)}
 	r.Again, r.Waiting = m.State == model.MailFailed, m.State == model.MailQueued && m.Attempts > 0
 	if r.Waiting {
 		r.State = state{"not sent yet", "held", "hold"}
@@ -108,13 +125,6 @@ func (w *Web) mailsShow(c echo.Context) error {
 		mails = mails[:mailsAtOnce]
 		v.More = mails[mailsAtOnce-1].ID
 	}
-	for _, m := range mails {
-		row := w.mailRow(m)
-		if row.Again {
-			v.Failed++
-		}
-		v.Mails = append(v.Mails, row)
-	}
 	if id := c.QueryParam("test"); protocol.ValidID(id) {
 		m, err := w.Relay.Mail(ctx, actor(c), id)
 		if err != nil {
@@ -122,6 +132,16 @@ func (w *Web) mailsShow(c echo.Context) error {
 		}
 		row := w.mailRow(m)
 		v.Test = &row
+	}
+	for _, m := range mails {
+		row := w.mailRow(m)
+		if v.Test != nil && v.Test.ID == m.ID {
+			continue // it stands above
+		}
+		if row.Again {
+			v.Failed++
+		}
+		v.Mails = append(v.Mails, row)
 	}
 	if isFragment(c.Request()) {
 		return w.part(c, "mails", "maillist", v)
