@@ -1,0 +1,116 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"illumi/protocol"
+	"illumi/server/internal/model"
+	"illumi/server/internal/store"
+	"illumi/server/internal/store/storetest"
+)
+
+// scaleRounds is how often each address is asked for; the median counts.
+const scaleRounds = 15
+
+// place is one server of the comparison, and what its addresses are made of.
+type place struct {
+	*rig
+	asker client
+	real  *strings.Replacer
+}
+
+func newPlace(t *testing.T, kind string, size *storetest.Size) place {
+	t.Helper()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "scale.db") // a plain path, which any SQLite driver reads alike
+	if kind == "mysql" {
+		dsn = storetest.New(t, kind)
+	}
+	r := newRig(t, func(c *Config) { c.DB = dsn })
+	b := r.enrol("box")
+	owner := r.person("owner@example.org", model.RoleAdmin)
+	whisper := owner.start("straight", b)
+	if size != nil {
+		user := must(r.relay.Whisper(t.Context(), operator, whisper))(t).Whisper.StartedBy
+		began := time.Now()
+		storetest.Fill(t, dsn, user, *size)
+		t.Logf("filled in %v", time.Since(began).Round(time.Second))
+	}
+	return place{r, owner, strings.NewReplacer(
+		":whisper", whisper, ":project", r.projectOf(whisper), ":box", b.id, ":code", store.NewID(), ":export", store.NewID(),
+		":name", "00_audio_original.wav", "{project}", r.projectOf(whisper), "{whisper}", whisper, "{box}", b.id,
+	)}
+}
+
+// median asks both in turn, so that what else goes on meets both.
+func medians(path string, places ...place) []time.Duration {
+	times := make([][]time.Duration, len(places))
+	for range scaleRounds {
+		for i, p := range places {
+			began := time.Now()
+			p.asker.do("GET", p.real.Replace(path), nil)
+			times[i] = append(times[i], time.Since(began))
+		}
+	}
+	var out []time.Duration
+	for _, all := range times {
+		slices.Sort(all)
+		out = append(out, all[len(all)/2])
+	}
+	return out
+}
+
+// Every page and list with 1,000 old projects, 10,000 whispers, 2,000 boxes and
+// 1,000,000 events answers within twice its time without them. scripts/bench
+// runs it; a machine that is busy with other things can make it fail.
+func TestScale(t *testing.T) {
+	if os.Getenv("ILLUMI_TEST_SCALE") == "" {
+		t.Skip("ILLUMI_TEST_SCALE is not set; scripts/bench sets it")
+	}
+	size := storetest.Size{Projects: 1000, WhispersEach: 10, HopsEach: 5, EventsEach: 100, Devices: 2000}
+	for _, kind := range []string{"sqlite", "mysql"} {
+		t.Run(kind, func(t *testing.T) {
+			empty, full := newPlace(t, kind, nil), newPlace(t, kind, &size)
+			slow := 0
+			for _, path := range empty.pages() {
+				if status := full.asker.do("GET", full.real.Replace(path), nil).status; status != 200 {
+					t.Errorf("GET %s: %d", path, status)
+					continue
+				}
+				m := medians(path, empty, full)
+				ratio := float64(m[1]) / float64(m[0])
+				t.Logf("%5.2f×  %8v → %8v  %s", ratio, m[0].Round(10*time.Microsecond), m[1].Round(10*time.Microsecond), path)
+				if ratio > 2 {
+					slow++
+				}
+			}
+			if slow > 0 {
+				t.Errorf("%d addresses take more than twice their time", slow)
+			}
+		})
+	}
+}
+
+// pages are the addresses that list or show something and come to an end.
+func (p place) pages() []string {
+	var out []string
+	for _, r := range p.echo.Routes() {
+		path := r.Path
+		switch {
+		case r.Method != "GET", strings.Contains(r.Name, "wrongMethods"), strings.HasPrefix(path, "/api/v1/device"), strings.Contains(path, "*"),
+			strings.HasSuffix(path, "/live"), strings.HasSuffix(path, ".zip"), strings.Contains(path, "upload"), path == "/echo",
+			slices.Contains([]string{"/favicon.ico", "/setup", "/sign-in", "/boxes/codes", protocol.PathSocket}, path):
+		case strings.Contains(path, ":") && strings.Contains(p.real.Replace(path), ":"):
+		default:
+			if status := p.asker.do("GET", p.real.Replace(path), nil).status; status == 200 {
+				out = append(out, path)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

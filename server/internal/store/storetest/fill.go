@@ -1,0 +1,186 @@
+package storetest
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// Size says how much Fill adds.
+type Size struct{ Projects, WhispersEach, HopsEach, EventsEach, Devices int }
+
+// Filled names a few of the rows.
+type Filled struct{ Project, Whisper, Device string }
+
+// Fill adds old studies to a database that a store has opened before: every
+// whisper is complete, but for one in each project that is on its way. owner is
+// the user whom all of it belongs to. The driver must have been registered.
+func Fill(t testing.TB, dsn, owner string, size Size) Filled {
+	t.Helper()
+	kind, rest, _ := strings.Cut(dsn, ":")
+	if kind == "mysql" {
+		rest = strings.TrimPrefix(rest, "//")
+	}
+	db, err := sql.Open(kind, rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := filler{t: t, db: db, rows: map[string]*batch{}}
+	out := f.fill(owner, size)
+	f.flush()
+	if kind == "mysql" {
+		for table := range f.rows {
+			f.exec("ANALYZE TABLE " + table)
+		}
+	} else {
+		f.exec("ANALYZE")
+	}
+	if err := errors.Join(f.err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+type filler struct {
+	t    testing.TB
+	db   *sql.DB
+	rows map[string]*batch
+	err  error
+}
+
+// batch is a table's rows that are not written yet.
+type batch struct {
+	columns string
+	n       int
+	width   int
+	args    []any
+}
+
+const perInsert = 400
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func (f *filler) exec(text string, args ...any) {
+	if f.err == nil {
+		_, f.err = f.db.Exec(text, args...) //nolint:noctx // a test's own connection
+	}
+}
+
+func (f *filler) add(table, columns string, args ...any) {
+	b := f.rows[table]
+	if b == nil {
+		b = &batch{columns: columns, width: len(args)}
+		f.rows[table] = b
+	}
+	b.args = append(b.args, args...)
+	if b.n++; b.n == perInsert {
+		f.flush()
+	}
+}
+
+// flush writes everything in one transaction, parents first.
+func (f *filler) flush() {
+	if f.err != nil {
+		return
+	}
+	tx, err := f.db.Begin() //nolint:noctx // a test's own connection
+	if err != nil {
+		f.err = err
+		return
+	}
+	for _, table := range []string{"projects", "members", "devices", "whispers", "hops", "replies", "files", "mails", "events"} {
+		b := f.rows[table]
+		if b == nil || b.n == 0 {
+			continue
+		}
+		row := "(" + strings.TrimSuffix(strings.Repeat("?,", b.width), ",") + ")"
+		text := "INSERT INTO " + table + " (" + b.columns + ") VALUES " + strings.TrimSuffix(strings.Repeat(row+",", b.n), ",")
+		if _, err := tx.Exec(text, b.args...); err != nil { //nolint:noctx // as above
+			f.err = errors.Join(fmt.Errorf("fill %s: %w", table, err), tx.Rollback())
+			return
+		}
+		b.n, b.args = 0, b.args[:0]
+	}
+	f.err = tx.Commit()
+}
+
+const epoch = int64(1_790_000_000_000_000)
+
+func (f *filler) fill(owner string, size Size) Filled {
+	var out Filled
+	devices := make([]string, size.Devices)
+	for i := range devices {
+		devices[i] = newID()
+		name := fmt.Sprintf("old box %05d", i)
+		f.add("devices", "id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, "+
+			"enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version",
+			devices[i], name, name, "old "+devices[i], "Raspberry Pi 4", devices[i], "1", "{}", "{}", owner,
+			epoch, epoch, epoch, epoch, 0, 0, "", 100, 1)
+	}
+	f.flush()
+	for p := range size.Projects {
+		project := newID()
+		f.add("projects", "id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended",
+			project, fmt.Sprintf("Old study %04d", p), owner, "straight", 0, epoch, 0, 1, 0, size.WhispersEach-1, 0)
+		f.add("members", "project_id, user_id, role, added_by, added_at, expires_at", project, owner, "owner", owner, epoch, 0)
+		for w := range size.WhispersEach {
+			whisper := f.whisper(owner, project, w == 0, p*size.WhispersEach+w, devices, size)
+			if w == 0 {
+				out = Filled{Project: project, Whisper: whisper, Device: devices[0]}
+			}
+		}
+	}
+	return out
+}
+
+func (f *filler) whisper(owner, project string, travels bool, number int, devices []string, size Size) string {
+	id := newID()
+	state, done, over := "complete", epoch, size.HopsEach
+	at := []any{0, "", "", 0}
+	if travels {
+		state, done, over = "travelling", 0, 0
+		at = []any{1, devices[number%len(devices)], "delivered", epoch + int64(number)}
+	}
+	f.add("whispers", "id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, "+
+		"created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since",
+		append([]any{id, project, fmt.Sprintf("Old whisper %05d", number), state, "straight", 0, "illumi-shuffle-1", strings.Repeat("0", 64), "[]",
+			owner, id, epoch, epoch, done, 0, 1, size.HopsEach, over, over}, at...)...)
+	for position := 0; position <= size.HopsEach; position++ {
+		hop, reply := "", ""
+		if position > 0 {
+			hop, reply = newID(), newID()
+			hopState, atBox := "approved", 0
+			if travels {
+				reply, hopState = "", "planned"
+				if position == 1 {
+					hopState, atBox = "delivered", 1
+				}
+			}
+			device := devices[(number+position-1)%len(devices)]
+			f.add("hops", "id, whisper_id, position, device_id, state, epoch, seq, reply_id, ready_at, offered_at, delivered_at, heard_at, "+
+				"recording_at, saved_at, received_at, hold_until, approved_at, ended_at, queued_at, due_at, at_box",
+				hop, id, position, device, hopState, 1, 1+number%90, reply, epoch, epoch, epoch, epoch, epoch, epoch, epoch, 0, epoch, 0, 0, 0, atBox)
+			if reply != "" {
+				f.add("replies", "id, hop_id, whisper_id, device_id, epoch, take, state, accepted_hop, facts, sent_files, received_at, recall_till, taken_back_at",
+					reply, hop, id, device, 1, 1, "accepted", hop, "{}", "[]", epoch, 0, 0)
+			}
+		}
+		if position > 0 && reply == "" {
+			continue
+		}
+		for _, variant := range []string{"original", "shared"} {
+			f.add("files", "id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at",
+				newID(), id, hop, reply, position, "audio", variant, strings.ReplaceAll(newID()+newID(), "-", ""), 1000, "audio/wav", 0, 0, 1_000_000, epoch)
+		}
+	}
+	for range size.EventsEach {
+		f.add("events", "id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at", newID(), project, id, "", "", "", "offered", "", epoch)
+	}
+	f.add("mails", "id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, "+
+		"created_at, sent_at, due_at, leased_by, project_id", newID(), id, id, "old@example.org", "Old", "", "", id, "sent", 1, 0, "", epoch, epoch, 0, "", project)
+	return id
+}
