@@ -68,6 +68,14 @@ var rights = map[string][5]int{
 	"POST /projects/:project/exports":     {401, 401, 422, 422, 404},
 	"GET /exports/:export/export.zip":     {303, 303, 404, 404, 404},
 	"POST /exports/:export/delete":        {401, 401, 404, 404, 404},
+	"GET /projects/:project/hooks":        {303, 303, 200, 200, 404},
+	"POST /projects/:project/hooks":       {401, 401, 422, 422, 404},
+	"GET /hooks/:hook":                    {303, 303, 200, 200, 404},
+	"POST /hooks/:hook/test":              {401, 401, 303, 303, 404},
+	"POST /hooks/:hook/on":                {401, 401, 303, 303, 404},
+	"POST /hooks/:hook/off":               {401, 401, 303, 303, 404},
+	"POST /hooks/:hook/delete":            {401, 401, 303, 404, 404}, // it is gone then
+	"POST /deliveries/:delivery/again":    {401, 401, 404, 404, 404},
 	"GET /boxes":                          {303, 303, 200, 200, 200},
 	"GET /boxes/live":                     {303, 303, 200, 200, 200},
 	"GET /boxes/first-generation":         {303, 303, 403, 200, 403},
@@ -84,7 +92,7 @@ var rights = map[string][5]int{
 // order is the order of the requests: what ends something comes last.
 func order(a, b string) int {
 	late := func(s string) int {
-		return slices.Index([]string{"POST /whispers/:whisper/end", "POST /boxes/codes/:code/revoke", "POST /boxes/:box/revoke", "POST /sign-out"}, s)
+		return slices.Index([]string{"POST /hooks/:hook/delete", "POST /whispers/:whisper/end", "POST /boxes/codes/:code/revoke", "POST /boxes/:box/revoke", "POST /sign-out"}, s)
 	}
 	if d := late(a) - late(b); d != 0 {
 		return d
@@ -110,7 +118,9 @@ func TestRoutes_Rights(t *testing.T) {
 		}
 	}
 	spare := r.enrol("spare")
+	hook := must(r.relay.CreateHook(t.Context(), operator, model.Hook{ProjectID: r.projectOf(whisper), URL: "https://example.org/", Kinds: []string{"none"}}))(t)
 	real := strings.NewReplacer(
+		":hook", hook.ID, ":delivery", store.NewID(),
 		":digest", o.Files[0].SHA256, ":hop", o.Hop, ":reply", store.NewID(), ":whisper", whisper,
 		":project", r.projectOf(whisper), ":name", "00_audio_original.wav", ":code", codeID, ":box", spare.id, ":export", store.NewID(), "*", store.NewID(),
 	)

@@ -13,7 +13,7 @@ import (
 )
 
 type (
-	nothing   struct{}
+	nothing struct{}
 	// ProjectID names a project in the path.
 	ProjectID struct {
 		Project string `path:"project" doc:"The project's id"`

@@ -36,6 +36,8 @@ var pages = map[string][]string{
 	"export":           {"export.html"},
 	"first-generation": {"first-generation.html"},
 	"mails":            {"mails.html"},
+	"hooks":            {"hooks.html"},
+	"hook":             {"hook.html"},
 	"error":            {"error.html"},
 }
 

@@ -44,7 +44,9 @@ type Options struct {
 	Log       *slog.Logger
 	Base      context.Context // ends at shutdown, and live pages with it
 	Exports   Exports
-	NoMail    bool // mails are written as files: no mail server is set
+	// HookSecret is what messages to a hook are signed with.
+	HookSecret func(hook string) string
+	NoMail     bool // mails are written as files: no mail server is set
 }
 
 // Web serves the pages.
@@ -98,6 +100,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
 	w.exportRoutes(in)
+	w.hookRoutes(in)
 	w.mailRoutes(in)
 	w.firstGenRoutes(in)
 }
