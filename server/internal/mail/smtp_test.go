@@ -234,6 +234,38 @@ func TestSMTP_Delivers(t *testing.T) {
 	}
 }
 
+func TestSMTP_StudyIsTheSender(t *testing.T) {
+	for name, c := range map[string]struct{ sender, answers, setting, from, reply string }{
+		"both":              {"Quay study", "ask@example.org", "", `"Quay study" <illumi@illumi.example.org>`, "<ask@example.org>"},
+		"neither":           {"", "", "", "<illumi@illumi.example.org>", ""},
+		"the setting's":     {"", "", "?from=Lab+%3Cbox@lab.example%3E", `"Lab" <box@lab.example>`, ""},
+		"before setting's":  {"Étude du quai", "", "?from=Lab+%3Cbox@lab.example%3E", `=?utf-8?q?=C3=89tude_du_quai?= <box@lab.example>`, ""},
+		"posing as another": {`boss@bank.example" <x@y>`, "", "", `"bossbank.example xy" <illumi@illumi.example.org>`, ""},
+		"a header of its own": {"x\r\nBcc: eve@example.org", "a@b\r\nBcc: eve@example.org", "",
+			`"x Bcc: eveexample.org" <illumi@illumi.example.org>`, ""},
+		"no address": {"Quay", "nobody", "", `"Quay" <illumi@illumi.example.org>`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := startSink(t, sinkOptions{})
+			m := letter(t, news())
+			m.SenderName, m.ReplyTo = c.sender, c.answers
+			if err := openSMTP(t, "smtp://"+sink.addr+c.setting).Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			h := parse(t, sink.received()[0].raw).header
+			if got := h.Get("From"); got != c.from {
+				t.Errorf("from %s, want %s", got, c.from)
+			}
+			if got := h.Get("Reply-To"); got != c.reply {
+				t.Errorf("answers to %s, want %s", got, c.reply)
+			}
+			if h.Get("Bcc") != "" || len(sink.received()[0].to) != 1 {
+				t.Errorf("somebody else gets it too: %v", h)
+			}
+		})
+	}
+}
+
 func TestSMTP_TLS(t *testing.T) {
 	cert, trust := certificate(t)
 	plain := startSink(t, sinkOptions{})

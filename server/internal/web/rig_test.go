@@ -121,8 +121,9 @@ func (teller) Recall(string, protocol.HopRef) {}
 func (t teller) Changed(whisper string)       { t.bus.Publish(bus.Whisper(whisper)) }
 func (t teller) BoxesChanged()                { t.bus.Publish(bus.Boxes) }
 func (teller) Revoked(string)                 {}
-func (teller) MailQueued()                    {}
+func (t teller) MailQueued()                  { t.bus.Publish(bus.Mails) }
 func (teller) Unnamed([]string, time.Time)    {}
+func (teller) Happened(string)                {}
 
 type coder struct{ auth.Key }
 
@@ -130,8 +131,9 @@ func (coder) NewCode() string { return auth.NewCode() }
 
 type letter struct{}
 
-func (letter) Complete(w model.Whisper, _ model.Project, to string) (model.Mail, error) {
-	return model.Mail{ID: store.NewID(), To: to, Subject: w.Title, Text: "t", HTML: "h", MessageID: "m@" + w.ID}, nil
+func (letter) Compose(kind string, n relay.News, to string) (model.Mail, error) {
+	id := store.NewID()
+	return model.Mail{ID: id, To: to, Subject: kind + " " + n.Whisper.Title, Text: "t", HTML: "h", MessageID: "m@" + id}, nil
 }
 
 func (r *rig) clock() time.Time {
