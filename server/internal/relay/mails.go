@@ -32,6 +32,23 @@ func (s *Service) mailsOf(ctx context.Context, tx *store.Tx, actor model.Actor, 
 	return s.projectOf(ctx, tx, actor, project, model.Settle)
 }
 
+// newestMails is how far back a failed mail is worth a banner.
+const newestMails = 50
+
+// FailedMails counts those of a project's newest mails that were given up, for
+// who may send them again; for anybody else there are none.
+func (s *Service) FailedMails(ctx context.Context, actor model.Actor, project string) (n int, err error) {
+	err = s.db.View(ctx, func(tx *store.Tx) error {
+		p, err := s.projectOf(ctx, tx, actor, project, model.See)
+		if err != nil || !actor.MayIn(p, model.Settle) {
+			return err
+		}
+		n, err = tx.FailedMails(ctx, project, newestMails)
+		return err
+	})
+	return n, err
+}
+
 // Mail finds one mail of those that the actor may see.
 func (s *Service) Mail(ctx context.Context, actor model.Actor, id string) (model.Mail, error) {
 	var m model.Mail

@@ -124,8 +124,10 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 		if v.Replies, err = tx.RepliesByWhisper(ctx, id); err != nil {
 			return err
 		}
-		if v.Mails, err = tx.MailsByWhisper(ctx, id); err != nil {
-			return err
+		if actor.MayIn(v.Project, model.Steer) { // they name people's addresses
+			if v.Mails, err = tx.MailsByWhisper(ctx, id); err != nil {
+				return err
+			}
 		}
 		if v.Events, err = tx.EventsByWhisper(ctx, id, maxEvents+1); len(v.Events) > maxEvents {
 			v.Events, v.EventsCut = v.Events[:maxEvents], true

@@ -13,6 +13,8 @@ func init() {
 	indexes["MailsAll"], indexes["MailsOfProject"], indexes["UsersInRole"] = "PRIMARY", "mails_project", "users_role"
 	indexes["WhispersAtBox"], indexes["WhispersQueuedFor"] = "hops_at_box", "hops_queued"
 	indexes["EventsOfProjectBefore"] = "events_project"
+	indexes["FailedAmongNewest"] = "mails_project"
+	walks["FailedAmongNewest"] = "the few rows that the index gave"
 	walks["MailsAll"] = "the newest end of the primary key, up to the limit"
 	morePlans = append(morePlans, morePlan{
 		fill: func(ctx context.Context, tx *Tx) error {
@@ -41,6 +43,8 @@ func init() {
 			_, err = tx.WhispersWaitingFor(ctx, w.Hops[0].DeviceID, 10)
 			all = append(all, err)
 			_, err = tx.EventsOfProjectBefore(ctx, w.ProjectID, 0, 10)
+			all = append(all, err)
+			_, err = tx.FailedMails(ctx, "mailed 3", 50)
 			all = append(all, err)
 			_, err = tx.TellSilent(ctx, model.Device{ID: w.Hops[0].DeviceID}, noon)
 			return errors.Join(append(all, err)...)

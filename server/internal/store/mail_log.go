@@ -37,19 +37,35 @@ func (tx *Tx) Mail(ctx context.Context, id string) (model.Mail, error) {
 }
 
 // Mails lists the mails of a project, or of all for "", newest first, from
-// after the id given. Index mails_project, or the primary key.
+// after the id given, without what they say. Index mails_project, or the
+// primary key.
 func (tx *Tx) Mails(ctx context.Context, project string, limit int, after string) ([]model.Mail, error) {
-	var rows []sqlcgen.Mail
+	var rows []sqlcgen.MailsAllRow
 	var err error
 	if project == "" {
 		rows, err = tx.q.MailsAll(ctx, sqlcgen.MailsAllParams{BeforeID: before(after), Limit: page(limit)})
 	} else {
-		rows, err = tx.q.MailsOfProject(ctx, sqlcgen.MailsOfProjectParams{ProjectID: project, BeforeID: before(after), Limit: page(limit)})
+		var some []sqlcgen.MailsOfProjectRow
+		some, err = tx.q.MailsOfProject(ctx, sqlcgen.MailsOfProjectParams{ProjectID: project, BeforeID: before(after), Limit: page(limit)})
+		for _, r := range some {
+			rows = append(rows, sqlcgen.MailsAllRow(r))
+		}
 	}
 	if err != nil {
 		return nil, wrap(err, "list mails")
 	}
-	return list(rows, mailOf)
+	return list(rows, func(r sqlcgen.MailsAllRow) (model.Mail, error) {
+		return model.Mail{ID: r.ID, ProjectID: r.ProjectID, WhisperID: r.WhisperID, Kind: r.Kind, To: r.Recipient, Subject: r.Subject,
+			State: model.MailState(r.State), Attempts: int(r.Attempts), NextAt: moment(r.NextAt), LastError: r.LastError,
+			CreatedAt: moment(r.CreatedAt), SentAt: moment(r.SentAt)}, nil
+	})
+}
+
+// FailedMails counts how many of a project's newest mails were given up. Index
+// mails_project.
+func (tx *Tx) FailedMails(ctx context.Context, project string, newest int) (int, error) {
+	n, err := tx.q.FailedAmongNewest(ctx, sqlcgen.FailedAmongNewestParams{ProjectID: project, Limit: page(newest)})
+	return int(n), wrap(err, "count mails that failed")
 }
 
 // MailAgain queues a mail that had been given up; ok is false for any other.

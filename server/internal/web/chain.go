@@ -80,7 +80,9 @@ type lateView struct {
 
 type mailView struct {
 	model.Mail
-	State state
+	State  state
+	About  string
+	Reason string
 }
 
 type eventView struct {
@@ -117,7 +119,10 @@ func (w *Web) compose(v relay.View) whisperView {
 		out.Late = append(out.Late, late)
 	}
 	for _, m := range v.Mails {
-		out.Mails = append(out.Mails, mailView{m, mailState(m)})
+		// The rest stands in the list of mails: a whisper that stalls writes many.
+		if m.Kind == "" || m.Kind == relay.MailComplete || m.State == model.MailFailed {
+			out.Mails = append(out.Mails, mailView{m, mailState(m), mailAbout[m.Kind], reason(m.LastError)})
+		}
 	}
 	for _, e := range v.Events {
 		out.History = append(out.History, historyLine(e, v.Boxes[e.DeviceID].Name))

@@ -63,6 +63,16 @@ func TestMailsPage_OfAProject(t *testing.T) {
 	stranger.get(at).has(t, http.StatusNotFound)
 	stranger.post(at+"/test", url.Values{}).has(t, http.StatusNotFound)
 
+	owner.get("/projects/"+p.ID).has(t, http.StatusOK, `href="`+at+`"`)
+	r.must(r.db.Tx(t.Context(), func(tx *store.Tx) error {
+		list, err := tx.Mails(t.Context(), p.ID, 1, "")
+		if err == nil {
+			err = tx.MailFailed(t.Context(), list[0].ID, 1, "no")
+		}
+		return err
+	}))
+	owner.get("/projects/"+p.ID).has(t, http.StatusOK, "1 mail was not sent")
+
 	for range mailsAtOnce {
 		owner.post(at+"/test", url.Values{})
 	}

@@ -113,6 +113,9 @@ type projectView struct {
 	First    bool // nothing newer is on another page
 	After    string
 	More     string
+	// MayMails: the reader may see the project's mails, of which so many failed.
+	MayMails    bool
+	FailedMails int
 }
 
 type whisperRow struct {
@@ -173,7 +176,11 @@ func (w *Web) projectView(c echo.Context) (projectView, error) {
 		rows = rows[:listLength]
 		v.More = rows[listLength-1].ID
 	}
-	v.Whispers, err = w.whisperRows(c, rows)
+	if v.Whispers, err = w.whisperRows(c, rows); err != nil {
+		return v, err
+	}
+	v.MayMails = actor(c).MayIn(v.Project, model.Settle)
+	v.FailedMails, err = w.Relay.FailedMails(ctx, actor(c), v.Project.ID)
 	return v, err
 }
 

@@ -5,10 +5,12 @@ SELECT COUNT(*) FROM mails WHERE once_key = ?;
 SELECT * FROM mails WHERE once_key > sqlc.arg(low) AND once_key < sqlc.arg(high) ORDER BY once_key LIMIT ?;
 
 -- name: MailsAll :many
-SELECT * FROM mails WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
+SELECT id, project_id, whisper_id, kind, recipient, subject, state, attempts, next_at, last_error, created_at, sent_at
+FROM mails WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
 
 -- name: MailsOfProject :many
-SELECT * FROM mails WHERE project_id = sqlc.arg(project_id) AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
+SELECT id, project_id, whisper_id, kind, recipient, subject, state, attempts, next_at, last_error, created_at, sent_at
+FROM mails WHERE project_id = sqlc.arg(project_id) AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
 
 -- name: MailAgain :execrows
 UPDATE mails SET state = 'queued', next_at = sqlc.arg(at), due_at = sqlc.arg(at), leased_by = ''
@@ -29,3 +31,7 @@ SELECT whisper_id FROM hops WHERE device_id = ? AND queued_at > 0 ORDER BY queue
 -- name: EventsOfProjectBefore :many
 SELECT * FROM events WHERE project_id = sqlc.arg(project_id) AND seq < sqlc.arg(before_seq) AND seq > 0
 ORDER BY seq DESC, id DESC LIMIT ?;
+
+-- name: FailedAmongNewest :one
+SELECT COUNT(*) FROM (SELECT state FROM mails WHERE project_id = ? ORDER BY id DESC LIMIT ?) AS newest
+WHERE newest.state = 'failed';

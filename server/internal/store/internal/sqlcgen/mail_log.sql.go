@@ -54,6 +54,23 @@ func (q *Queries) EventsOfProjectBefore(ctx context.Context, arg EventsOfProject
 	return items, nil
 }
 
+const failedAmongNewest = `-- name: FailedAmongNewest :one
+SELECT COUNT(*) FROM (SELECT state FROM mails WHERE project_id = ? ORDER BY id DESC LIMIT ?) AS newest
+WHERE newest.state = 'failed'
+`
+
+type FailedAmongNewestParams struct {
+	ProjectID string
+	Limit     int32
+}
+
+func (q *Queries) FailedAmongNewest(ctx context.Context, arg FailedAmongNewestParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, failedAmongNewest, arg.ProjectID, arg.Limit)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const mailAgain = `-- name: MailAgain :execrows
 UPDATE mails SET state = 'queued', next_at = ?, due_at = ?, leased_by = ''
 WHERE id = ? AND state = 'failed'
@@ -84,7 +101,8 @@ func (q *Queries) MailedOnce(ctx context.Context, onceKey string) (int64, error)
 }
 
 const mailsAll = `-- name: MailsAll :many
-SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by, project_id, kind, reply_to, sender_name FROM mails WHERE id < ? ORDER BY id DESC LIMIT ?
+SELECT id, project_id, whisper_id, kind, recipient, subject, state, attempts, next_at, last_error, created_at, sent_at
+FROM mails WHERE id < ? ORDER BY id DESC LIMIT ?
 `
 
 type MailsAllParams struct {
@@ -92,36 +110,43 @@ type MailsAllParams struct {
 	Limit    int32
 }
 
-func (q *Queries) MailsAll(ctx context.Context, arg MailsAllParams) ([]Mail, error) {
+type MailsAllRow struct {
+	ID        string
+	ProjectID string
+	WhisperID string
+	Kind      string
+	Recipient string
+	Subject   string
+	State     string
+	Attempts  int64
+	NextAt    int64
+	LastError string
+	CreatedAt int64
+	SentAt    int64
+}
+
+func (q *Queries) MailsAll(ctx context.Context, arg MailsAllParams) ([]MailsAllRow, error) {
 	rows, err := q.db.QueryContext(ctx, mailsAll, arg.BeforeID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Mail
+	var items []MailsAllRow
 	for rows.Next() {
-		var i Mail
+		var i MailsAllRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.OnceKey,
+			&i.ProjectID,
 			&i.WhisperID,
+			&i.Kind,
 			&i.Recipient,
 			&i.Subject,
-			&i.BodyText,
-			&i.BodyHtml,
-			&i.MessageID,
 			&i.State,
 			&i.Attempts,
 			&i.NextAt,
 			&i.LastError,
 			&i.CreatedAt,
 			&i.SentAt,
-			&i.DueAt,
-			&i.LeasedBy,
-			&i.ProjectID,
-			&i.Kind,
-			&i.ReplyTo,
-			&i.SenderName,
 		); err != nil {
 			return nil, err
 		}
@@ -137,7 +162,8 @@ func (q *Queries) MailsAll(ctx context.Context, arg MailsAllParams) ([]Mail, err
 }
 
 const mailsOfProject = `-- name: MailsOfProject :many
-SELECT id, once_key, whisper_id, recipient, subject, body_text, body_html, message_id, state, attempts, next_at, last_error, created_at, sent_at, due_at, leased_by, project_id, kind, reply_to, sender_name FROM mails WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+SELECT id, project_id, whisper_id, kind, recipient, subject, state, attempts, next_at, last_error, created_at, sent_at
+FROM mails WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
 `
 
 type MailsOfProjectParams struct {
@@ -146,36 +172,43 @@ type MailsOfProjectParams struct {
 	Limit     int32
 }
 
-func (q *Queries) MailsOfProject(ctx context.Context, arg MailsOfProjectParams) ([]Mail, error) {
+type MailsOfProjectRow struct {
+	ID        string
+	ProjectID string
+	WhisperID string
+	Kind      string
+	Recipient string
+	Subject   string
+	State     string
+	Attempts  int64
+	NextAt    int64
+	LastError string
+	CreatedAt int64
+	SentAt    int64
+}
+
+func (q *Queries) MailsOfProject(ctx context.Context, arg MailsOfProjectParams) ([]MailsOfProjectRow, error) {
 	rows, err := q.db.QueryContext(ctx, mailsOfProject, arg.ProjectID, arg.BeforeID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Mail
+	var items []MailsOfProjectRow
 	for rows.Next() {
-		var i Mail
+		var i MailsOfProjectRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.OnceKey,
+			&i.ProjectID,
 			&i.WhisperID,
+			&i.Kind,
 			&i.Recipient,
 			&i.Subject,
-			&i.BodyText,
-			&i.BodyHtml,
-			&i.MessageID,
 			&i.State,
 			&i.Attempts,
 			&i.NextAt,
 			&i.LastError,
 			&i.CreatedAt,
 			&i.SentAt,
-			&i.DueAt,
-			&i.LeasedBy,
-			&i.ProjectID,
-			&i.Kind,
-			&i.ReplyTo,
-			&i.SenderName,
 		); err != nil {
 			return nil, err
 		}
