@@ -33,6 +33,7 @@ import (
 	"illumi/server/internal/hub"
 	"illumi/server/internal/mail"
 	"illumi/server/internal/relay"
+	"illumi/server/internal/rest"
 	"illumi/server/internal/store"
 	"illumi/server/internal/upload"
 	"illumi/server/internal/web"
@@ -58,7 +59,8 @@ type Config struct {
 	// another version is refused and never changed.
 	Beside bool
 
-	waits waits
+	waits  waits
+	tokens rest.Tokens // for tests; nil: auth's
 }
 
 // waits are for tests; zero means what the protocol says.
@@ -100,6 +102,7 @@ type App struct {
 	exportWake chan struct{}
 	hooks      *hook.Worker
 	hookWake   chan struct{}
+	rest       *rest.API
 	hookSecret func(hook string) string
 	echo       *echo.Echo
 	base       context.Context // ends at shutdown; live pages and sockets hang on it

@@ -15,15 +15,18 @@ import (
 
 // restAPI mounts the researchers' JSON API.
 func (a *App) restAPI(e *echo.Echo) error {
-	tokens, ok := any(a.auth).(rest.Tokens)
-	if !ok {
-		return nil
+	tokens := a.cfg.tokens
+	if tokens == nil {
+		var ok bool
+		if tokens, ok = any(a.auth).(rest.Tokens); !ok {
+			return nil
+		}
 	}
 	files, err := a.uploads.Handler(rest.PathUploads, tokenOwner)
 	if err != nil {
 		return err
 	}
-	_, err = rest.New(e, rest.Options{
+	a.rest, err = rest.New(e, rest.Options{
 		Relay: a.relay, Tokens: tokens, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain, HookSecret: a.hookSecret,
 		PublicURL: a.public.String(), Temp: a.exports.Dir, Now: time.Now, Log: a.log, Base: a.base,
 	})

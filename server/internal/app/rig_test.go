@@ -155,7 +155,7 @@ func (c client) do(method, at string, body io.Reader) answer {
 		a.body = must(io.ReadAll(resp.Body))(t)
 	}
 	if a.status >= 400 && strings.HasPrefix(at, "/api/") && method != http.MethodHead && a.status != http.StatusRequestedRangeNotSatisfiable {
-		if err := protocol.Decode(a.body, &a.problem); err != nil {
+		if err := json.Unmarshal(a.body, &a.problem); err != nil { // the API for programs tells more than Problem
 			t.Fatalf("%s %s: %d is no problem document: %q", method, at, a.status, a.body)
 		}
 		p := a.problem

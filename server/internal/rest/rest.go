@@ -116,6 +116,9 @@ func (a *API) document(g *echo.Group) error {
 // Document is the OpenAPI document as it is committed in docs/openapi.yaml.
 func (a *API) Document() ([]byte, error) { return a.huma.OpenAPI().YAML() }
 
+// OpenAPI is the document as huma keeps it.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
 type contextKey struct{}
 
 // ActorFrom is who a request's token stands for.

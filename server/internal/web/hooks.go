@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -72,7 +73,7 @@ func deliveryRowOf(d model.Delivery) deliveryRow {
 	var m struct {
 		Type string `json:"type"`
 	}
-	if err := protocol.Decode([]byte(d.Body), &m); err == nil {
+	if err := json.Unmarshal([]byte(d.Body), &m); err == nil {
 		r.Type = m.Type
 	}
 	switch d.State {
