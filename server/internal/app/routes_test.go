@@ -76,6 +76,12 @@ var rights = map[string][5]int{
 	"POST /hooks/:hook/off":               {401, 401, 303, 303, 404},
 	"POST /hooks/:hook/delete":            {401, 401, 303, 404, 404}, // it is gone then
 	"POST /deliveries/:delivery/again":    {401, 401, 404, 404, 404},
+	"GET /mails":                          {303, 303, 403, 200, 403},
+	"GET /mails/live":                     {303, 303, 200, 200, 200}, // a hint without content
+	"POST /mails/test":                    {401, 401, 403, 303, 403},
+	"POST /mails/:mail/again":             {401, 401, 409, 409, 404}, // it was not given up
+	"GET /projects/:project/mails":        {303, 303, 200, 200, 404},
+	"POST /projects/:project/mails/test":  {401, 401, 303, 303, 404},
 	"GET /boxes":                          {303, 303, 200, 200, 200},
 	"GET /boxes/live":                     {303, 303, 200, 200, 200},
 	"GET /boxes/first-generation":         {303, 303, 403, 200, 403},
@@ -119,7 +125,16 @@ func TestRoutes_Rights(t *testing.T) {
 	}
 	spare := r.enrol("spare")
 	hook := must(r.relay.CreateHook(t.Context(), operator, model.Hook{ProjectID: r.projectOf(whisper), URL: "https://example.org/", Kinds: []string{"none"}}))(t)
+	var boss model.User
+	if err := r.store.View(t.Context(), func(tx *store.Tx) (err error) {
+		boss, err = tx.UserByEmail(t.Context(), "admin@example.org")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	mail := must(r.relay.TestMail(t.Context(), model.Actor{UserID: boss.ID, Role: boss.Role}, r.projectOf(whisper)))(t)
 	real := strings.NewReplacer(
+		":mail", mail.ID,
 		":hook", hook.ID, ":delivery", store.NewID(),
 		":digest", o.Files[0].SHA256, ":hop", o.Hop, ":reply", store.NewID(), ":whisper", whisper,
 		":project", r.projectOf(whisper), ":name", "00_audio_original.wav", ":code", codeID, ":box", spare.id, ":export", store.NewID(), "*", store.NewID(),
