@@ -30,7 +30,7 @@ func (c composer) Compose(kind string, n relay.News, to string) (model.Mail, err
 	news := mail.News{
 		Whisper: n.Whisper.Title, Project: n.Project.Title, Box: n.Box.Name, Position: n.Hop.Position,
 		Boxes: len(n.Whisper.Hops), Started: n.Whisper.StartedAt, Completed: n.Whisper.CompletedAt,
-		Since: n.Since, Now: n.Now, Zone: zone(n), Reason: n.Reason, Count: n.Count, Lines: n.Lines,
+		Since: n.Since, Now: n.Now, Zone: zone(n), Reason: n.Reason, Count: n.Count, Others: n.Box.Name == "", Lines: n.Lines,
 		Link: c.link(n.Link),
 	}
 	if k == mail.KindComplete && n.Project.ID != "" {

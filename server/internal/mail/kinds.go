@@ -38,6 +38,7 @@ type News struct {
 	Zone      *time.Location // whose clock times are told by; nil is UTC
 	Reason    string         // in words of this program
 	Count     int
+	Others    bool     // box_silent: so many at once that none is named
 	Lines     []string // of the digest
 	// Link is the absolute address of the page to go to; it asks for sign-in.
 	// Download is a second one, of a complete whisper's export; it may be empty.
@@ -116,6 +117,14 @@ func decide(n News) wording {
 }
 
 func boxSilent(n News) wording {
+	if n.Others {
+		return wording{
+			Subject: count(n.Count, "more box is silent", "more boxes are silent"),
+			Head:    fmt.Sprintf("%s.", count(n.Count, "more box is silent", "more boxes are silent")),
+			Says:    []string{"So many fell silent at once that this mail names none. Look whether a network or this server's address has failed."},
+			Go:      "Look at the boxes", Why: "You get this mail because you look after these boxes.",
+		}
+	}
 	says := "Ask somebody there to look whether it has power and Wi-Fi. Whatever was answered there is kept on it."
 	if n.Count > 0 {
 		says = fmt.Sprintf("%s for this box. ", count(n.Count, "whisper waits", "whispers wait")) + says
@@ -167,10 +176,10 @@ func withdrawal(n News) wording {
 
 func digest(n News) wording {
 	return wording{
-		Subject: fmt.Sprintf(`"%s" on %s: %s`, n.Project, n.Now.In(n.Zone).Format("Monday"), count(n.Count, "thing moved", "things moved")),
+		Subject: fmt.Sprintf(`"%s" on %s: %s`, n.Project, n.Since.In(n.Zone).Format("Monday"), count(n.Count, "thing moved", "things moved")),
 		Head:    fmt.Sprintf(`What moved in "%s" since yesterday`, n.Project),
 		Lines:   append([]string(nil), n.Lines...),
-		Facts:   [][2]string{{"Until", n.day(n.Now)}},
+		Facts:   [][2]string{{"Until", n.day(n.Since)}},
 		Go:      "Look at the project", Why: "You get this mail each day on which something moved. The project's settings can switch it off.",
 	}
 }

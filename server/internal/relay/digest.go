@@ -77,7 +77,7 @@ func (s *Service) digest(ctx context.Context, project string, until time.Time, d
 		if err != nil || len(moved) == 0 {
 			return err
 		}
-		n := News{Project: p, Link: "/projects/" + project}
+		n := News{Project: p, Since: until, Link: "/projects/" + project}
 		for _, m := range moved {
 			n.Count += m.all()
 			if len(n.Lines) == maxDigestLines {

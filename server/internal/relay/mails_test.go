@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +95,30 @@ func TestSilentBoxes(t *testing.T) {
 		r.must(r.s.TellSilent(r.ctx))
 		if n := len(r.mails(relay.MailBoxSilent)); n != 7 {
 			t.Errorf("%d mails after the second silence of robin, want 7", n)
+		}
+	})
+}
+
+// Where a network fails, administrators get no mail for every home.
+func TestSilentBoxes_ManyAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		var names []string
+		for i := range 13 {
+			names = append(names, fmt.Sprintf("box %02d", i))
+		}
+		boxes := r.enrol(names...)
+		r.seen(boxes...)
+		r.pass(25 * time.Hour)
+		for range 2 {
+			r.must(r.s.TellSilent(r.ctx))
+			if n := len(r.mails(relay.MailBoxSilent)); n != 11 {
+				t.Errorf("%d mails about 13 boxes, want 10 and one for the rest", n)
+			}
+		}
+		r.seen(boxes...)
+		r.must(r.s.TellSilent(r.ctx))
+		if n := len(r.mails(relay.MailBoxBack)); n != 10 {
+			t.Errorf("%d mails that boxes are back, want 10", n)
 		}
 	})
 }

@@ -17,6 +17,9 @@ const (
 	watchEvery  = 5 * time.Minute
 	watchBoxes  = 15 * time.Minute
 	silentAfter = model.DarkAfter
+	// maxSilent is how many boxes administrators get a mail each about in one
+	// round. Where a network fails, the rest is one more mail.
+	maxSilent = 10
 )
 
 // Watch tells people of boxes that fall silent, and sends the digests, until
@@ -49,6 +52,7 @@ func (s *Service) Watch(ctx context.Context) error {
 // people hear once, and once more when it is back.
 func (s *Service) TellSilent(ctx context.Context) error {
 	var failed []error
+	silent := 0
 	for after := ""; ; {
 		var page []model.Device
 		err := s.db.View(ctx, func(tx *store.Tx) (err error) {
@@ -64,14 +68,27 @@ func (s *Service) TellSilent(ctx context.Context) error {
 			if !fellSilent(d, now) && !cameBack(d) {
 				continue
 			}
-			if err := s.tellSilence(ctx, d.ID); err != nil {
+			fell, err := s.tellSilence(ctx, d.ID, silent < maxSilent)
+			if err != nil {
 				failed = append(failed, fmt.Errorf("relay: tell how box %s is: %w", d.ID, err))
+			}
+			if fell && err == nil {
+				silent++
 			}
 		}
 		if len(page) < store.MaxPage {
-			return errors.Join(failed...)
+			return errors.Join(append(failed, s.tellMoreSilent(ctx, silent-maxSilent))...)
 		}
 	}
+}
+
+func (s *Service) tellMoreSilent(ctx context.Context, more int) error {
+	if more <= 0 {
+		return nil
+	}
+	return s.do(ctx, func(w *work) error {
+		return s.tellAdmins(ctx, w, MailBoxSilent, "silent:more:"+store.NewID(), News{Count: more, Link: "/boxes"})
+	})
 }
 
 // fellSilent reports whether somebody is to be told now that a box is silent.
@@ -84,8 +101,11 @@ func cameBack(d model.Device) bool {
 	return d.RevokedAt.IsZero() && !d.SilentToldAt.IsZero() && d.LastSeenAt.After(d.SilentToldAt)
 }
 
-func (s *Service) tellSilence(ctx context.Context, id string) error {
-	return s.do(ctx, func(w *work) error {
+// tellSilence tells of one box; fell says that it was silent. Administrators
+// get a mail about it if it is to be named to them.
+func (s *Service) tellSilence(ctx context.Context, id string, named bool) (fell bool, err error) {
+	err = s.do(ctx, func(w *work) error {
+		fell = false
 		d, err := w.Device(ctx, id)
 		switch {
 		case err != nil:
@@ -93,10 +113,12 @@ func (s *Service) tellSilence(ctx context.Context, id string) error {
 		case cameBack(d):
 			return s.tellBack(ctx, w, d)
 		case fellSilent(d, w.now):
-			return s.tellFellSilent(ctx, w, d)
+			fell, err = s.tellFellSilent(ctx, w, d, named)
+			return err
 		}
 		return nil // heard meanwhile
 	})
+	return fell, err
 }
 
 // silence names one silence of a box in the mails' once-keys.
@@ -104,10 +126,10 @@ func silence(d model.Device, told time.Time) string {
 	return "silent:" + d.ID + ":" + strconv.FormatInt(told.UnixMicro(), 36)
 }
 
-func (s *Service) tellFellSilent(ctx context.Context, w *work, d model.Device) error {
-	ok, err := w.TellSilent(ctx, d, w.now)
-	if err != nil || !ok {
-		return err
+func (s *Service) tellFellSilent(ctx context.Context, w *work, d model.Device, named bool) (fell bool, err error) {
+	fell, err = w.TellSilent(ctx, d, w.now)
+	if err != nil || !fell {
+		return false, err
 	}
 	n := News{Box: d, Since: d.LastSeenAt, Link: "/boxes"}
 	var projects []model.Project
@@ -117,18 +139,21 @@ func (s *Service) tellFellSilent(ctx context.Context, w *work, d model.Device) e
 		return nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	once := silence(d, w.now)
 	for _, p := range projects {
 		about := n
 		about.Project = p
 		if err := s.tellProject(ctx, w, MailBoxSilent, once, about); err != nil {
-			return err
+			return false, err
 		}
 	}
 	w.after(func(t Teller) { t.BoxesChanged() })
-	return s.tellAdmins(ctx, w, MailBoxSilent, once, n)
+	if named {
+		err = s.tellAdmins(ctx, w, MailBoxSilent, once, n)
+	}
+	return err == nil, err
 }
 
 // tellBack writes to everyone who was told of the silence, and whose account
