@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -61,24 +63,49 @@ func TestAgents_BadLine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hanging lines take a while")
 	}
+	badLine(t, badLines{every: 400_000, seconds: 20, most: 1.15, boxes: []string{"conandoyle", "janeeyre"}})
+}
+
+// TestAgents_TwentyBoxes is the same round a long chain with answers of 4 MB.
+func TestAgents_TwentyBoxes(t *testing.T) {
+	if os.Getenv("ILLUMI_TEST_ALL") == "" {
+		t.Skip("it takes minutes: scripts/test --all runs it")
+	}
+	var boxes []string
+	for i := range 20 {
+		boxes = append(boxes, fmt.Sprintf("box%02d", i+1))
+	}
+	badLine(t, badLines{every: 500_000, seconds: 46, most: 1.1, boxes: boxes})
+}
+
+// badLines are lines that end after some bytes, and what may be carried over
+// them for each byte of the files.
+type badLines struct {
+	every   int64
+	seconds int // of each answer, 88 kB a second
+	most    float64
+	boxes   []string
+}
+
+func badLine(t *testing.T, b badLines) {
 	s := set(t, world.Options{}, 0)
 	p, err := world.NewProxy(s.Addr())
 	must(t, err)
-	p.Every, p.Rate, p.Stall = 400_000, 4_000_000, time.Second
+	p.Every, p.Rate, p.Stall = b.every, 4_000_000, time.Second
 	p.Faults = []world.Fault{world.FaultCut, world.FaultReset, world.FaultStall}
 	p.Serve()
 	t.Cleanup(func() { must(t, p.Close()) })
 	answer := filepath.Join(s.Dir(), "long answer.wav")
 	var long []int16
-	for i := range 20 {
+	for i := range b.seconds {
 		long = append(long, tone(44100, float64(200+40*i))...)
 	}
 	must(t, world.WriteWAV(answer, 1, 44100, long))
 	_, ids := s.agents(t, func(a *world.Agent) {
 		a.Server, a.AnswerAudio, a.Speed = p.URL(), answer, 200
-	}, "conandoyle", "janeeyre")
+	}, b.boxes...)
 	id := s.begin(t, world.Start{Boxes: ids})
-	w := s.until(t, id, 3*time.Minute, complete)
+	w := s.until(t, id, time.Duration(len(b.boxes))*90*time.Second, complete)
 	must(t, w.Check())
 	var up, down int64
 	before := w.Origin.Files
@@ -97,10 +124,10 @@ func TestAgents_BadLine(t *testing.T) {
 	}
 	t.Logf("%d lines failed; up %d bytes for %d (%.3f), down %d for %d (%.3f)", p.Ended(),
 		p.Up(), up, float64(p.Up())/float64(up), p.Down(), down, float64(p.Down())/float64(down))
-	if p.Ended() < 4 {
+	if p.Ended() < int64(2*len(b.boxes)) {
 		t.Errorf("only %d lines failed: this tested nothing", p.Ended())
 	}
-	if float64(p.Up()) > 1.15*float64(up) || float64(p.Down()) > 1.15*float64(down) {
+	if float64(p.Up()) > b.most*float64(up) || float64(p.Down()) > b.most*float64(down) {
 		t.Error("too much was carried again")
 	}
 }
