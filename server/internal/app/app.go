@@ -59,8 +59,7 @@ type Config struct {
 	// another version is refused and never changed.
 	Beside bool
 
-	waits  waits
-	tokens rest.Tokens // for tests; nil: auth's
+	waits waits
 }
 
 // waits are for tests; zero means what the protocol says.

@@ -15,19 +15,12 @@ import (
 
 // restAPI mounts the researchers' JSON API.
 func (a *App) restAPI(e *echo.Echo) error {
-	tokens := a.cfg.tokens
-	if tokens == nil {
-		var ok bool
-		if tokens, ok = any(a.auth).(rest.Tokens); !ok {
-			return nil
-		}
-	}
 	files, err := a.uploads.Handler(rest.PathUploads, tokenOwner)
 	if err != nil {
 		return err
 	}
 	a.rest, err = rest.New(e, rest.Options{
-		Relay: a.relay, Tokens: tokens, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain, HookSecret: a.hookSecret,
+		Relay: a.relay, Tokens: a.auth, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain, HookSecret: a.hookSecret,
 		PublicURL: a.public.String(), Temp: a.exports.Dir, Now: time.Now, Log: a.log, Base: a.base,
 	})
 	return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,20 +17,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"illumi/protocol"
+	"illumi/server/internal/auth"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 )
-
-// tokens are names of actors: "Bearer ilm_NAME".
-type tokens map[string]model.Actor
-
-func (k tokens) AuthenticateToken(_ context.Context, authorization string) (model.Actor, error) {
-	name, ok := strings.CutPrefix(authorization, "Bearer ilm_")
-	if who, known := k[name]; ok && known {
-		return who, nil
-	}
-	return model.Actor{}, model.Refuse(protocol.CodeSignIn, "This token is not known here.", "Make a new one on the page Account.")
-}
 
 // study is a server with programs at work: the owner's, a stranger's, and one
 // of the owner that may only read.
@@ -38,23 +29,23 @@ type study struct {
 	owner, stranger, reader client
 	project, whisper        string
 	boxes                   []box
+	tokens                  map[string]string
 }
 
 func newStudy(t *testing.T) *study {
 	t.Helper()
-	keys := tokens{}
-	s := &study{rig: newRig(t, func(c *Config) { c.tokens = keys })}
+	s := &study{rig: newRig(t), tokens: map[string]string{}}
 	for name, scopes := range map[string][]model.Scope{"owner": model.Scopes(), "stranger": model.Scopes(), "admin": model.Scopes()} {
 		role := model.RoleResearcher
 		if name == "admin" {
 			role = model.RoleAdmin
 		}
 		u := must(s.CreateUser(t.Context(), name+"@example.org", name, role, password))(t)
-		keys[name] = model.Actor{UserID: u.ID, Role: role, Token: name, Scopes: scopes}
+		s.token(name, model.Actor{UserID: u.ID, Role: role}, scopes)
+		if name == "owner" {
+			s.token("reader", model.Actor{UserID: u.ID, Role: role}, []model.Scope{model.ScopeRead})
+		}
 	}
-	read := keys["owner"]
-	read.Scopes = []model.Scope{model.ScopeRead}
-	keys["reader"] = read
 	s.owner, s.stranger, s.reader = s.with("owner"), s.with("stranger"), s.with("reader")
 	s.boxes = []box{s.enrol("one"), s.enrol("two")}
 	var p struct{ ID string }
@@ -64,8 +55,17 @@ func newStudy(t *testing.T) *study {
 	return s
 }
 
+func (s *study) token(name string, who model.Actor, scopes []model.Scope) {
+	s.t.Helper()
+	text, row, err := s.auth.MakeToken(s.t.Context(), who, auth.TokenRequest{Name: name, Scopes: scopes, Lifetime: auth.TokenLifetimes()[0]})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.tokens[name], s.tokens[name+"/id"] = text, row.ID
+}
+
 func (s *study) with(name string) client {
-	return s.nobody().with("Authorization", "Bearer ilm_"+name, "Content-Type", "application/json")
+	return s.nobody().with("Authorization", "Bearer "+s.tokens[name], "Content-Type", "application/json")
 }
 
 func (a answer) json(t *testing.T, status int, v any) {
@@ -139,24 +139,24 @@ func TestREST_EveryOperation(t *testing.T) {
 	admin.json("POST", "/api/v1/codes", map[string]any{"name": "next"}).json(t, 201, &code)
 	spare := s.enrol("spare")
 	real := strings.NewReplacer("{project}", s.project, "{whisper}", s.whisper, "{file}", file, "{box}", spare.id, "{code}", code.ID,
-		"{hook}", hook.ID, "{delivery}", delivery.ID)
+		"{hook}", hook.ID, "{delivery}", delivery.ID, "{token}", s.tokens["owner/id"])
 	bodies := map[string]map[string]any{
 		"create-project": {"title": "Another"}, "create-hook": {"url": "https://example.org/h"}, "create-code": {"name": "third"},
 		"start-whispers": {"title": "T", "audio": path.Base(s.send(wav(1, 330)).header.Get("Location")), "boxes": []string{s.boxes[0].id}},
 	}
 	// Those that anybody with the scope may do, or only an administrator; of the rest a stranger sees nothing.
-	everybody := map[string]bool{"me": true, "list-projects": true, "create-project": true, "list-boxes": true, "get-box": true}
+	everybody := map[string]bool{"me": true, "list-projects": true, "create-project": true, "list-boxes": true, "get-box": true, "list-tokens": true}
 	adminOnly := map[string]bool{"list-codes": true, "create-code": true, "revoke-code": true, "revoke-box": true}
-	last := []string{"end-whisper", "delete-hook"}
+	last := []string{"end-whisper", "delete-hook", "revoke-token"}
 	var walk []*huma.Operation
 	for _, item := range doc.Paths {
 		for _, o := range []*huma.Operation{item.Get, item.Head, item.Post, item.Put, item.Patch, item.Delete} {
-			if o != nil && o.Tags[0] != "device" && o.OperationID != "stream-events" && o.OperationID != "upload" && o.OperationID != last[0] && o.OperationID != last[1] {
+			if o != nil && o.Tags[0] != "device" && o.OperationID != "stream-events" && o.OperationID != "upload" && !slices.Contains(last, o.OperationID) {
 				walk = append(walk, o)
 			}
 		}
 	}
-	walk = append(walk, doc.Paths["/whispers/{whisper}/end"].Post, doc.Paths["/hooks/{hook}"].Delete)
+	walk = append(walk, doc.Paths["/whispers/{whisper}/end"].Post, doc.Paths["/hooks/{hook}"].Delete, doc.Paths["/tokens/{token}/revoke"].Post)
 	for _, o := range walk {
 		at := "/api/v1" + real.Replace(o.Path)
 		call := func(c client, body map[string]any) answer {
@@ -182,6 +182,8 @@ func TestREST_EveryOperation(t *testing.T) {
 		case adminOnly[o.OperationID]:
 			expect("a researcher", call(s.owner, body), 403)
 			who = admin
+		case o.OperationID == "revoke-token":
+			expect("another token", call(s.stranger, body), 403)
 		case !everybody[o.OperationID]:
 			expect("a stranger", call(s.stranger, body), 404)
 		}
@@ -247,7 +249,7 @@ func (s *study) fits(t *testing.T, doc *huma.OpenAPI, o *huma.Operation, a answe
 
 // The document names the boxes' own routes as they are.
 func TestREST_BoxRoutes(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.tokens = tokens{} })
+	r := newRig(t)
 	registered := map[string]bool{}
 	for _, route := range r.echo.Routes() {
 		own := strings.HasPrefix(route.Path, "/api/v1/device/") || route.Path == protocol.PathEnroll

@@ -17,6 +17,7 @@ import (
 
 	"illumi/protocol"
 	"illumi/server/internal/model"
+	"illumi/server/internal/rest"
 	"illumi/server/internal/store"
 )
 
@@ -155,7 +156,8 @@ func TestRoutes_Rights(t *testing.T) {
 	}
 	for _, route := range r.echo.Routes() {
 		tus := strings.Contains(route.Path, "/uploads") // all methods, one handler: one line is enough
-		if route.Method == echo.RouteNotFound || strings.Contains(route.Name, "wrongMethods") || tus {
+		ours := strings.HasPrefix(route.Path, rest.Base) && !strings.HasPrefix(route.Path, rest.Base+"/device") // TestREST_EveryOperation walks these
+		if route.Method == echo.RouteNotFound || strings.Contains(route.Name, "wrongMethods") || tus || ours {
 			continue
 		}
 		if !known[route.Method+" "+route.Path] {

@@ -20,7 +20,7 @@ const (
 
 const description = `Everything that the pages of illumi can do, for programs.
 
-Make a token on the page Account and send it as Authorization: Bearer ilm_….
+Make a token on the page Programs and send it as Authorization: Bearer ilm_….
 Times are UTC in RFC 3339, durations whole seconds. Lists come in pages:
 ask for at most 200 with limit, and for what follows with the next of the answer.
 Errors are application/problem+json with a stable code; docs/protocol.md lists the codes.`

@@ -32,6 +32,19 @@ func (a *API) operations() {
 		func(_ context.Context, who model.Actor, _ *nothing) (*body[Me], error) {
 			return answer(Me{who.UserID, who.Role, append([]model.Scope{}, who.Scopes...), who.Project}, nil)
 		})
+	handle(a, op{id: "list-tokens", method: "GET", path: "/tokens", tag: "account", summary: "List my tokens, newest first"},
+		func(ctx context.Context, who model.Actor, _ *nothing) (*body[list[Token]], error) {
+			tokens, err := a.Tokens.Tokens(ctx, who)
+			now := a.Now()
+			l := paged(tokens, max(len(tokens), 1), func(t model.Token) Token { return tokenShape(t, now) }, func(model.Token) string { return "" })
+			return answer(l, err)
+		})
+	handle(a, op{id: "revoke-token", method: "POST", path: "/tokens/{token}/revoke", tag: "account", summary: "End this token", more: "A token can end only itself; the page Programs ends others.", status: 204},
+		func(ctx context.Context, who model.Actor, in *struct {
+			Token string `path:"token" doc:"The token's id"`
+		}) (*nothing, error) {
+			return &nothing{}, a.Tokens.RevokeToken(ctx, who, in.Token)
+		})
 	a.projectOperations()
 	a.whisperOperations()
 	a.boxOperations()

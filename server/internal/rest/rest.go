@@ -33,6 +33,10 @@ const PathUploads = Base + "/uploads/"
 type Tokens interface {
 	// AuthenticateToken returns who an Authorization header stands for, or a *model.Error.
 	AuthenticateToken(ctx context.Context, authorization string) (model.Actor, error)
+	// Tokens lists the tokens of the person, newest first.
+	Tokens(ctx context.Context, actor model.Actor) ([]model.Token, error)
+	// RevokeToken ends a token; a token may end only itself.
+	RevokeToken(ctx context.Context, actor model.Actor, id string) error
 }
 
 // Media opens stored bytes by digest.
@@ -84,7 +88,7 @@ func New(e *echo.Echo, o Options) (*API, error) {
 	config.RejectUnknownQueryParameters = true
 	config.Servers = []*huma.Server{{URL: Base}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		securityToken: {Type: "http", Scheme: "bearer", Description: "A token made on the page Account, ilm_…"},
+		securityToken: {Type: "http", Scheme: "bearer", Description: "A token made on the page Programs, ilm_…"},
 		securityBox:   {Type: "http", Scheme: "bearer", Description: "A box's own secret, made at its enrolment"},
 	}
 	config.Tags = tags

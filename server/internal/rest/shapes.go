@@ -16,6 +16,22 @@ type Me struct {
 	Project string        `json:"project,omitempty" doc:"The only project that the token is for"`
 }
 
+// Token is a program's key; what it reads is told once, on the page that makes it.
+type Token struct {
+	ID         string        `json:"id" doc:"Its id"`
+	Name       string        `json:"name" doc:"What its maker called it"`
+	Scopes     []model.Scope `json:"scopes" nullable:"false" doc:"What it may do"`
+	Project    string        `json:"project,omitempty" doc:"The only project that it is for"`
+	Works      bool          `json:"works" doc:"It was not revoked, and its time is not over"`
+	CreatedAt  time.Time     `json:"created_at" doc:"When it was made"`
+	ExpiresAt  time.Time     `json:"expires_at" doc:"When it stops working"`
+	LastUsedAt *time.Time    `json:"last_used_at" doc:"When it was last used, to the minute"`
+}
+
+func tokenShape(t model.Token, now time.Time) Token {
+	return Token{t.ID, t.Name, append([]model.Scope{}, t.Scopes...), t.ProjectID, !t.Over(now), t.CreatedAt.UTC(), t.ExpiresAt.UTC(), when(t.LastUsedAt)}
+}
+
 // Project is a study.
 type Project struct {
 	ID         string            `json:"id" doc:"Its id"`
