@@ -67,7 +67,7 @@ func (c composer) link(path string) string {
 		return c.public.String()
 	}
 	full := c.public.JoinPath(strings.Split(u.Path, "/")...)
-	full.RawQuery = u.RawQuery
+	full.RawQuery, full.Fragment = u.RawQuery, u.Fragment
 	return full.String()
 }
 

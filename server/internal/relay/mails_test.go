@@ -137,6 +137,26 @@ func TestRemovedBox(t *testing.T) {
 	})
 }
 
+func TestExportMails(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		p := r.team()
+		viewer := r.join(p, "asker@example.org", model.ProjectViewer, time.Time{})
+		for _, state := range []model.PreparedState{model.PreparedReady, model.PreparedFailed} {
+			_, err := r.s.PrepareExport(r.ctx, viewer, relay.ExportWish{Project: p.ID})
+			r.must(err)
+			e, _, ok, err := r.s.NextExport(r.ctx, "worker", time.Minute)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			e.State = state
+			for range 2 {
+				r.must(r.s.FinishExport(r.ctx, e, "worker"))
+			}
+		}
+		want(t, "one ready, one failed", r.mails(""), "export_ready asker@example.org", "export_ready asker@example.org")
+	})
+}
+
 func TestDigests(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		p := r.team()

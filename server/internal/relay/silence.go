@@ -131,7 +131,7 @@ func (s *Service) tellFellSilent(ctx context.Context, w *work, d model.Device, n
 	if err != nil || !fell {
 		return false, err
 	}
-	n := News{Box: d, Since: d.LastSeenAt, Link: "/boxes"}
+	n := News{Box: d, Since: d.LastSeenAt, Link: "/boxes#box-" + d.ID}
 	var projects []model.Project
 	err = s.waitingFor(ctx, w, d, func(p model.Project, _ model.Whisper, _ model.Hop) error {
 		n.Count++
@@ -176,7 +176,7 @@ func (s *Service) tellBack(ctx context.Context, w *work, d model.Device) error {
 		if err != nil {
 			return err
 		}
-		n := News{Box: d, Since: d.SilentToldAt, Link: "/boxes"}
+		n := News{Box: d, Since: d.SilentToldAt, Link: "/boxes#box-" + d.ID}
 		if m.ProjectID != "" {
 			if n.Project, err = w.Project(ctx, m.ProjectID); err != nil {
 				return err
