@@ -83,6 +83,9 @@ var rights = map[string][5]int{
 	"POST /mails/:mail/again":             {401, 401, 409, 409, 404}, // it was not given up
 	"GET /projects/:project/mails":        {303, 303, 200, 200, 404},
 	"POST /projects/:project/mails/test":  {401, 401, 303, 303, 404},
+	"GET /account/tokens":                 {303, 303, 200, 200, 200},
+	"POST /account/tokens":                {401, 401, 422, 422, 422},
+	"POST /account/tokens/:token/revoke":  {401, 401, 404, 404, 404},
 	"GET /boxes":                          {303, 303, 200, 200, 200},
 	"GET /boxes/live":                     {303, 303, 200, 200, 200},
 	"GET /boxes/first-generation":         {303, 303, 403, 200, 403},
@@ -136,7 +139,7 @@ func TestRoutes_Rights(t *testing.T) {
 	mail := must(r.relay.TestMail(t.Context(), model.Actor{UserID: boss.ID, Role: boss.Role}, r.projectOf(whisper)))(t)
 	real := strings.NewReplacer(
 		":mail", mail.ID,
-		":hook", hook.ID, ":delivery", store.NewID(),
+		":token", store.NewID(), ":hook", hook.ID, ":delivery", store.NewID(),
 		":digest", o.Files[0].SHA256, ":hop", o.Hop, ":reply", store.NewID(), ":whisper", whisper,
 		":project", r.projectOf(whisper), ":name", "00_audio_original.wav", ":code", codeID, ":box", spare.id, ":export", store.NewID(), "*", store.NewID(),
 	)
@@ -155,7 +158,7 @@ func TestRoutes_Rights(t *testing.T) {
 		known[route] = true
 	}
 	for _, route := range r.echo.Routes() {
-		tus := strings.Contains(route.Path, "/uploads") // all methods, one handler: one line is enough
+		tus := strings.Contains(route.Path, "/uploads")                                                         // all methods, one handler: one line is enough
 		ours := strings.HasPrefix(route.Path, rest.Base) && !strings.HasPrefix(route.Path, rest.Base+"/device") // TestREST_EveryOperation walks these
 		if route.Method == echo.RouteNotFound || strings.Contains(route.Name, "wrongMethods") || tus || ours {
 			continue

@@ -38,6 +38,7 @@ var pages = map[string][]string{
 	"mails":            {"mails.html"},
 	"hooks":            {"hooks.html"},
 	"hook":             {"hook.html"},
+	"tokens":           {"tokens.html"},
 	"error":            {"error.html"},
 }
 

@@ -101,6 +101,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
 	w.exportRoutes(in)
 	w.hookRoutes(in)
+	w.tokenRoutes(in)
 	w.mailRoutes(in)
 	w.firstGenRoutes(in)
 }
