@@ -99,6 +99,36 @@ func (r *Researcher) Steer(ctx context.Context, whisper, step string) error {
 	return err
 }
 
+// newToken finds a token on the page that made it.
+var newToken = regexp.MustCompile(`ilm_[A-Z2-7]+`)
+
+// Token makes a token on the page for programs.
+func (r *Researcher) Token(ctx context.Context, name string, scopes ...string) (string, error) {
+	form := url.Values{"name": {name}, "scope": scopes, "days": {"7"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+"/account/tokens", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := r.http.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("the server cannot be reached: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", r.refused(res)
+	}
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "", fmt.Errorf("read the page of tokens: %w", err)
+	}
+	token := newToken.FindString(string(data))
+	if token == "" {
+		return "", errors.New("the page shows no token")
+	}
+	return token, nil
+}
+
 // Whisper is whisper.json as it is now, and its bytes.
 func (r *Researcher) Whisper(ctx context.Context, id string) (Whisper, []byte, error) {
 	data, err := r.Get(ctx, "/whispers/"+id+"/whisper.json")
