@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"illumi/protocol"
@@ -134,8 +135,8 @@ func (s *Service) newUser(email, name, password string, role model.Role) (model.
 	if err := model.CheckPassword(password); err != nil {
 		return model.User{}, err
 	}
-	if role != model.RoleAdmin && role != model.RoleResearcher {
-		return model.User{}, model.RefuseField("role", "This role does not exist.", "Choose administrator or researcher.")
+	if !slices.Contains(model.Roles(), role) {
+		return model.User{}, errRole()
 	}
 	return model.User{ID: store.NewID(), Email: address, Name: name, Role: role, CreatedAt: s.now()}, nil
 }

@@ -35,6 +35,14 @@ type Options struct {
 	Log    *slog.Logger
 	// Now is the clock of throttles and records; time.Now if nil.
 	Now func() time.Time
+	// MayInvite says whether somebody may bring people into a project; nil lets
+	// administrators alone.
+	MayInvite func(ctx context.Context, actor model.Actor, project string) error
+	// Mails writes mails about accounts, MailQueued is told of each; both may be nil.
+	Mails      Mails
+	MailQueued func()
+	// PublicURL is what links begin with; it may be settled after New.
+	PublicURL func() string
 }
 
 // Service signs people in and knows boxes. Safe for concurrent use.
@@ -46,11 +54,17 @@ type Service struct {
 	hasher   *hasher
 	sessions *scs.SessionManager
 	known    http.Cookie // the cookie of a browser that was signed in before
+
+	mayProject func(ctx context.Context, actor model.Actor, project string) error
+	mails      Mails
+	mailQueued func()
+	publicURL  func() string
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	s := &Service{store: o.Store, key: o.Key, log: o.Log, now: o.Now, hasher: newHasher()}
+	s := &Service{store: o.Store, key: o.Key, log: o.Log, now: o.Now, hasher: newHasher(),
+		mayProject: o.MayInvite, mails: o.Mails, mailQueued: o.MailQueued, publicURL: o.PublicURL}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -117,7 +131,7 @@ func (s *Service) SignIn(ctx context.Context, email, password, ip string) (model
 		return model.User{}, err
 	}
 	hash := u.PasswordHash
-	if err != nil || !u.DisabledAt.IsZero() || hash == "" {
+	if err != nil || u.Ended(s.now()) || hash == "" {
 		u, hash = model.User{}, decoy
 	}
 	match, stale, err := s.hasher.check(ctx, password, hash)

@@ -41,6 +41,7 @@ type visit struct {
 	user     model.User // zero if nobody is signed in
 	known    string     // the browser's proof of an earlier sign-in
 	remember string     // the proof to give it with the answer
+	agent    string     // what the browser calls itself
 	failed   error      // scs could not load the session
 	entered  bool
 }
@@ -126,6 +127,7 @@ func (s *Service) enter(c echo.Context) error {
 		return err
 	}
 	v.entered = true
+	v.agent = agentOf(c.Request().UserAgent())
 	if cookie, err := c.Cookie(s.known.Name); err == nil {
 		v.known = cookie.Value
 	}
@@ -147,12 +149,25 @@ func (s *Service) enter(c echo.Context) error {
 	if u.ID == "" {
 		return s.sessions.Destroy(ctx)
 	}
-	s.keepAlive(ctx)
+	if c.Request().Method != http.MethodGet || c.Path() != PathSession {
+		s.keepAlive(ctx)
+	}
 	v.user = u
 	return nil
 }
 
-// signedIn returns the user, or a zero one where the account is gone or disabled.
+// PathSession is where a page asks how long its session lasts; asking does not
+// lengthen it.
+const PathSession = "/account/session"
+
+// agentOf is what is kept of a browser's name.
+func agentOf(header string) string {
+	runes := []rune(strings.ToValidUTF8(header, ""))
+	return string(runes[:min(len(runes), 190)])
+}
+
+// signedIn returns the user, or a zero one where the account is gone, disabled
+// or over.
 func (s *Service) signedIn(ctx context.Context, id string) (u model.User, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) (err error) {
 		u, err = tx.UserByID(ctx, id)
@@ -163,7 +178,7 @@ func (s *Service) signedIn(ctx context.Context, id string) (u model.User, err er
 		return model.User{}, nil
 	case err != nil:
 		return model.User{}, fmt.Errorf("find who is signed in: %w", err)
-	case !u.DisabledAt.IsZero():
+	case u.Ended(s.now()):
 		return model.User{}, nil
 	}
 	return u, nil
@@ -198,6 +213,10 @@ func (s *Service) Begin(ctx context.Context, u model.User) error {
 	s.sessions.Put(ctx, keyBegan, time.Now().Unix())
 	if _, _, err := s.sessions.Commit(ctx); err != nil {
 		return fmt.Errorf("store the session: %w", err)
+	}
+	hash := storedToken(s.sessions.Token(ctx))
+	if err := s.store.Tx(ctx, func(tx *store.Tx) error { return tx.SetSessionAgent(ctx, hash, v.agent) }); err != nil {
+		return fmt.Errorf("note the session's browser: %w", err)
 	}
 	// Whoever changed the password or disabled the account since u was read did
 	// not see this session: it must not outlive that.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -92,8 +93,8 @@ func (p *program) user() *cobra.Command {
 		Short: "Make an account; the password is read from the terminal or from standard input",
 		Args:  exactly("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if r := model.Role(role); r != model.RoleAdmin && r != model.RoleResearcher {
-				return errUsage{fmt.Errorf("there is no role %q; choose researcher or administrator", role)}
+			if !slices.Contains(model.Roles(), model.Role(role)) {
+				return errUsage{fmt.Errorf("there is no role %q; choose researcher, administrator or installer", role)}
 			}
 			password, err := p.password()
 			if err != nil {
@@ -109,7 +110,7 @@ func (p *program) user() *cobra.Command {
 		},
 	}
 	add.Flags().StringVar(&name, "name", "", "the person's name (default: from the address)")
-	add.Flags().StringVar(&role, "role", string(model.RoleResearcher), "researcher or administrator")
+	add.Flags().StringVar(&role, "role", string(model.RoleResearcher), "researcher, administrator or installer")
 	passwd := &cobra.Command{
 		Use:   "passwd EMAIL",
 		Short: "Set a new password and sign the account out everywhere",
