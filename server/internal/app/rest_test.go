@@ -32,9 +32,9 @@ type study struct {
 	tokens                  map[string]string
 }
 
-func newStudy(t *testing.T) *study {
+func newStudy(t *testing.T, change ...func(*Config)) *study {
 	t.Helper()
-	s := &study{rig: newRig(t), tokens: map[string]string{}}
+	s := &study{rig: newRig(t, change...), tokens: map[string]string{}}
 	for name, scopes := range map[string][]model.Scope{"owner": model.Scopes(), "stranger": model.Scopes(), "admin": model.Scopes()} {
 		role := model.RoleResearcher
 		if name == "admin" {
@@ -187,7 +187,8 @@ func TestREST_EveryOperation(t *testing.T) {
 		case !everybody[o.OperationID]:
 			expect("a stranger", call(s.stranger, body), 404)
 		}
-		if o.Method != "GET" && o.Method != "HEAD" && !adminOnly[o.OperationID] {
+		sees := o.Method == "GET" || o.Method == "HEAD"
+		if forbidden := []string{"list-hooks", "list-deliveries", "list-mails", "export-project", "get-file"}; (!sees || slices.Contains(forbidden, o.OperationID)) && !adminOnly[o.OperationID] {
 			expect("a token that may read", call(s.reader, body), 403)
 		}
 		if body != nil {
@@ -227,7 +228,7 @@ func (s *study) fits(t *testing.T, doc *huma.OpenAPI, o *huma.Operation, a answe
 	kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 	media := r.Content[kind]
 	if media == nil || media.Schema == nil {
-		if len(a.body) > 0 && o.OperationID != "get-file" {
+		if len(a.body) > 0 && o.OperationID != "get-file" && kind != "application/zip" {
 			t.Errorf("%s answers %d with %s, which is not documented", o.OperationID, a.status, kind)
 		}
 		return

@@ -50,6 +50,7 @@ func (a *API) operations() {
 	a.boxOperations()
 	a.eventOperations()
 	a.hookOperations()
+	a.mailOperations()
 }
 
 type newProject struct {

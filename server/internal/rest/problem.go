@@ -62,7 +62,7 @@ func init() {
 			p.Code, p.Detail, p.Next = protocol.CodeInternal, "Something went wrong here. Nothing was changed.", "Try again in a moment."
 		}
 		for _, err := range errs {
-			if d, ok := err.(huma.ErrorDetailer); ok { //nolint:errorlint // huma gives them bare
+			if d, ok := err.(huma.ErrorDetailer); ok {
 				p.Errors = append(p.Errors, FieldError{d.ErrorDetail().Location, d.ErrorDetail().Message})
 			}
 		}
