@@ -32,6 +32,7 @@ import (
 	"illumi/server/internal/hook"
 	"illumi/server/internal/hub"
 	"illumi/server/internal/mail"
+	"illumi/server/internal/metric"
 	"illumi/server/internal/relay"
 	"illumi/server/internal/rest"
 	"illumi/server/internal/store"
@@ -48,8 +49,11 @@ type Config struct {
 	DB        string // sqlite:PATH or mysql://…; empty: sqlite in Data
 	Mail      string // smtp://…, smtps://… or log
 	Name      string // the server's name for people
-	TLSCert   string
-	TLSKey    string
+	// DebugListen is where metrics and profiles are shown, on this machine alone;
+	// empty: nowhere.
+	DebugListen string
+	TLSCert     string
+	TLSKey      string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	// Nobody's by default: an address that a client can choose is no address.
 	TrustedProxies []string
@@ -103,6 +107,7 @@ type App struct {
 	hookWake   chan struct{}
 	rest       *rest.API
 	hookSecret func(hook string) string
+	metrics    *metric.Metrics
 	echo       *echo.Echo
 	base       context.Context // ends at shutdown; live pages and sockets hang on it
 	stop       context.CancelFunc
@@ -137,9 +142,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		return nil, errors.Join(err, a.store.Close())
 	}
 	a.base, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	a.auth = auth.New(auth.Options{Store: a.store, Key: key, Secure: a.public.Scheme == "https", Log: log, Now: time.Now})
+	a.metrics = a.measured()
+	a.auth = auth.New(auth.Options{
+		Store: a.store, Key: key, Secure: a.public.Scheme == "https", Log: log, Now: time.Now,
+		MayInvite: a.mayInvite, Mails: accountMails{a}, MailQueued: teller{a}.MailQueued, PublicURL: a.PublicURL,
+	})
 	a.relay = relay.New(relay.Options{
 		Store: a.store, Teller: teller{a}, Composer: composer{a.public}, Now: time.Now, Log: log, Codes: codes{key},
+		Count: a.metrics.Event,
 	})
 	return a, nil
 }
@@ -160,7 +170,7 @@ func (a *App) Prepare(ctx context.Context) error {
 	}
 	a.presence = api.NewPresence(a.relay, time.Now, a.log)
 	a.uploads, err = upload.Open(upload.Options{
-		Dir: filepath.Join(a.cfg.Data, "uploads"), Blobs: a.blobs, Recorder: recorder{a.store}, InUse: a.store.MediaInUse, Now: time.Now,
+		Dir: filepath.Join(a.cfg.Data, "uploads"), Blobs: a.blobs, Recorder: recorder{a.store, a.metrics}, InUse: a.store.MediaInUse, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -197,7 +207,7 @@ func (a *App) routes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.Use(recoverer, headers(a.public.Scheme == "https"), bounds(a.cfg.waits), crossOrigin)
+	e.Use(a.logged, a.metrics.Middleware, recoverer, headers(a.public.Scheme == "https"), bounds(a.cfg.waits), crossOrigin)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	fromBoxes, err := a.uploads.Handler(protocol.PathUploads, deviceOwner)
@@ -224,8 +234,16 @@ func (a *App) routes(ctx context.Context) error {
 // Handler answers requests; for tests that bring their own listener.
 func (a *App) Handler() http.Handler { return a.echo }
 
-// ready says whether requests can be served: the database answers.
+// ready says whether requests can be served: the server is not stopping, the
+// database answers, and the media directory is there.
 func (a *App) ready(c echo.Context) error {
+	if a.base.Err() != nil {
+		return c.String(http.StatusServiceUnavailable, "the server is stopping\n")
+	}
+	if _, err := os.Stat(filepath.Join(a.cfg.Data, "media")); err != nil {
+		a.log.Warn("the media directory is not there", "error", err)
+		return c.String(http.StatusServiceUnavailable, "the media directory is not there\n")
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTime)
 	defer cancel()
 	if err := a.store.Ping(ctx); err != nil {
@@ -294,6 +312,10 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
+	debug, err := a.listenDebug()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	work, workCtx := errgroup.WithContext(context.WithoutCancel(ctx))
 	workCtx, stopWork := context.WithCancel(workCtx)
 	defer stopWork()
@@ -302,6 +324,9 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	work.Go(func() error { return a.presence.Run(workCtx) })
 	work.Go(func() error { return a.mails.Run(workCtx) })
 	work.Go(func() error { return a.exports.Run(workCtx) })
+	if debug != nil {
+		work.Go(func() error { return a.serveDebug(workCtx, debug) })
+	}
 	work.Go(func() error { return a.hooks.Run(workCtx) })
 	work.Go(func() error { return a.sweep(workCtx) })
 	a.log.Info("serving", "version", protocol.Build, "listen", l.Addr().String(), "public_url", a.PublicURL(),
@@ -316,7 +341,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	}
 	a.shutdown(srv)
 	stopWork()
-	err := <-served
+	err = <-served
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}

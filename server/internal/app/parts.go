@@ -11,6 +11,7 @@ import (
 	"illumi/server/internal/auth"
 	"illumi/server/internal/bus"
 	"illumi/server/internal/mail"
+	"illumi/server/internal/metric"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 	"illumi/server/internal/upload"
@@ -80,6 +81,7 @@ func (a *App) mailWorker(sender mail.Sender) *mail.Worker {
 		},
 		Sender: sender, Wake: a.mailWake, Log: a.log, Name: store.NewID(), Now: time.Now,
 		Changed: func(_ context.Context, m model.Mail) {
+			a.metrics.Mail(m.State)
 			a.bus.Publish(bus.Whisper(m.WhisperID))
 			a.bus.Publish(bus.Mails)
 		},
@@ -87,10 +89,17 @@ func (a *App) mailWorker(sender mail.Sender) *mail.Worker {
 }
 
 // recorder keeps finished uploads, each in a transaction of its own.
-type recorder struct{ db *store.Store }
+type recorder struct {
+	db      *store.Store
+	metrics *metric.Metrics
+}
 
 func (r recorder) PutUpload(ctx context.Context, u model.Upload) error {
-	return r.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutUpload(ctx, u) })
+	err := r.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutUpload(ctx, u) })
+	if err == nil {
+		r.metrics.Upload(u)
+	}
+	return err
 }
 
 func (r recorder) Upload(ctx context.Context, id string) (u model.Upload, found bool, err error) {
@@ -184,7 +193,7 @@ func (a *App) sweepOnce(ctx context.Context, media bool) error {
 		now := time.Now()
 		_, sessions := tx.PurgeSessions(ctx, now)
 		_, throttles := tx.PurgeThrottles(ctx, now)
-		return errors.Join(sessions, throttles)
+		return errors.Join(sessions, throttles, auth.PurgeTickets(ctx, tx, now))
 	})
 	return errors.Join(uploads, blobs, rows)
 }

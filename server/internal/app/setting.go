@@ -28,6 +28,9 @@ func (c Config) check() error {
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || !validPort(port) {
 		return settingf("the address to listen on, --listen %q, is not like 127.0.0.1:8080", c.Listen)
 	}
+	if err := checkDebug(c.DebugListen); err != nil {
+		return err
+	}
 	if _, err := ipExtractor(c.TrustedProxies); err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func settings(f *pflag.FlagSet) {
 	f.String("tls-key", "", "key file of --tls-cert")
 	f.StringSlice("trusted-proxies", nil, "networks (10.0.0.0/8,…) whose X-Forwarded-For is believed")
 	f.StringSlice("hook-networks", nil, "private networks (10.0.0.0/8,…) that webhooks may reach")
+	f.String("debug-listen", "", "where metrics (/metrics) and profiles are shown, such as 127.0.0.1:9090; this machine alone (default: nowhere)")
 	f.String("log-level", "info", "debug, info, warn or error")
 }
 
@@ -57,7 +58,7 @@ func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 	}
 	cfg := app.Config{
 		Listen: get("listen"), PublicURL: get("public-url"), Data: get("data"), DB: get("db"), Mail: get("mail"),
-		Name: get("server-name"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
+		Name: get("server-name"), DebugListen: get("debug-listen"), TLSCert: get("tls-cert"), TLSKey: get("tls-key"),
 	}
 	// systemd names the one directory that the service may write.
 	if dir, _, _ := strings.Cut(lookup(p.env, "STATE_DIRECTORY"), ":"); dir != "" && !flags.Changed("data") && !k.Exists("data") {

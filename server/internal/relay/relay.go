@@ -46,6 +46,7 @@ type Service struct {
 	mail  Composer
 	codes Coder
 	wake  chan struct{} // a hold was set
+	count func(kind string)
 }
 
 // Coder makes enrolment codes, and turns one into what is stored of it.
@@ -62,13 +63,15 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Codes    Coder
+	// Count is told the kind of each line of history after its commit; nil: nobody is.
+	Count func(kind string)
 }
 
 // New makes the service.
 func New(o Options) *Service {
 	return &Service{
 		db: o.Store, tell: o.Teller, now: o.Now, log: o.Log, mail: o.Composer, codes: o.Codes,
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), count: o.Count,
 	}
 }
 
@@ -103,6 +106,11 @@ func (s *Service) do(ctx context.Context, fn func(*work) error) error {
 	})
 	if err != nil {
 		return err
+	}
+	if s.count != nil {
+		for _, e := range w.events {
+			s.count(e.Kind)
+		}
 	}
 	for _, notice := range w.notices {
 		notice(s.tell)

@@ -41,6 +41,8 @@ type Store struct {
 	serverID string
 	log      *slog.Logger
 	again    atomic.Uint64 // transactions that were run again
+	runs     atomic.Uint64 // all that were run
+	busy     atomic.Int64  // nanoseconds inside them
 }
 
 // Open opens the database and brings its schema up to date. Several servers may
@@ -149,7 +151,10 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 
 func (s *Store) run(ctx context.Context, db *sql.DB, o sql.TxOptions, fn func(*Tx) error) error {
 	for run := 1; ; run++ {
+		began := time.Now()
 		err := once(ctx, db, o, fn)
+		s.runs.Add(1)
+		s.busy.Add(int64(time.Since(began)))
 		if err == nil || run == mostRuns || !errors.Is(err, ErrConflict) && !busy(err) {
 			return err
 		}
