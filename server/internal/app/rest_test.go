@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -175,7 +176,7 @@ func TestREST_EveryOperation(t *testing.T) {
 		}
 		if o.Method != http.MethodHead { // whose refusals have no body to look at
 			expect("nobody", call(s.nobody().with("Content-Type", "application/json"), body), 401)
-			expect("a box", call(s.boxes[0].client.with("Content-Type", "application/json"), body), 401)
+			expect("a box", call(s.boxes[0].with("Content-Type", "application/json"), body), 401)
 		}
 		who := s.owner
 		switch {
@@ -208,9 +209,8 @@ func TestREST_EveryOperation(t *testing.T) {
 		got := call(who, body)
 		want := 0
 		for status := range o.Responses {
-			if n := 0; status < "400" {
-				fmt.Sscan(status, &n)
-				want = n
+			if status < "400" {
+				want = must(strconv.Atoi(status))(t)
 			}
 		}
 		expect("who may", got, want)

@@ -65,7 +65,7 @@ func hookRowOf(h model.Hook) hookRow {
 	if h.DisabledAt.IsZero() {
 		return hookRow{h, state{"on", "complete", "good"}}
 	}
-	return hookRow{h, state{"off", "paused", "quiet"}}
+	return hookRow{h, state{"off", "pause", "quiet"}}
 }
 
 func deliveryRowOf(d model.Delivery) deliveryRow {
