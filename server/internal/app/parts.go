@@ -195,5 +195,5 @@ func (a *App) sweepOnce(ctx context.Context, media bool) error {
 		_, throttles := tx.PurgeThrottles(ctx, now)
 		return errors.Join(sessions, throttles, auth.PurgeTickets(ctx, tx, now))
 	})
-	return errors.Join(uploads, blobs, rows)
+	return errors.Join(uploads, blobs, rows, a.relay.PurgeDeliveries(ctx))
 }

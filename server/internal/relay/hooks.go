@@ -259,3 +259,14 @@ func (s *Service) FinishDelivery(ctx context.Context, d model.Delivery, worker s
 		return tx.DisableHook(ctx, d.HookID, now)
 	})
 }
+
+// DeliveriesKept is how long the log of a hook goes back.
+const DeliveriesKept = 30 * 24 * time.Hour
+
+// PurgeDeliveries forgets what hooks were told longer ago than DeliveriesKept.
+func (s *Service) PurgeDeliveries(ctx context.Context) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.PurgeDeliveries(ctx, s.now().Add(-DeliveriesKept))
+		return err
+	})
+}

@@ -210,3 +210,33 @@ func TestEventsSince_OrderUnderLoad(t *testing.T) {
 		readers.Wait()
 	})
 }
+
+// What is done with goes after a month; what still is to be sent stays.
+func TestHooks_LogIsKeptAMonth(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		// Ids tell their age by the machine's clock.
+		r.pass(time.Since(r.clock()))
+		h := r.hook(r.project(model.ForwardStraight))
+		for range 2 {
+			_, _, err := r.s.TestHook(r.ctx, r.owner, h.ID)
+			r.must(err)
+		}
+		d, _, _, _, err := r.s.NextDelivery(r.ctx, "w", time.Minute)
+		r.must(err)
+		r.must(r.s.FinishDelivery(r.ctx, d, "w", 200, ""))
+		left := func() int {
+			r.must(r.s.PurgeDeliveries(r.ctx))
+			_, rows, err := r.s.Deliveries(r.ctx, r.owner, h.ID, "", 10)
+			r.must(err)
+			return len(rows)
+		}
+		r.pass(relay.DeliveriesKept - time.Hour)
+		if n := left(); n != 2 {
+			t.Errorf("%d are left before their time", n)
+		}
+		r.pass(2 * time.Hour)
+		if n := left(); n != 1 {
+			t.Errorf("%d are left", n)
+		}
+	})
+}

@@ -44,7 +44,8 @@ func init() {
 				e6 = errors.Join(e6, errors.New("no message is due"))
 			}
 			_, e7 := tx.SaveDelivery(ctx, d, "w")
-			return errors.Join(e1, e2, e3, e4, e5, e6, e7, tx.DisableHook(ctx, "hook 8", noon), tx.DeleteHook(ctx, "hook 9"),
+			_, e8 := tx.PurgeDeliveries(ctx, noon)
+			return errors.Join(e8, e1, e2, e3, e4, e5, e6, e7, tx.DisableHook(ctx, "hook 8", noon), tx.DeleteHook(ctx, "hook 9"),
 				tx.CreateHook(ctx, model.Hook{ID: "new"}), tx.AddDelivery(ctx, model.Delivery{ID: "new", Body: "{}"}))
 		},
 	})

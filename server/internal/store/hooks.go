@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -118,4 +119,13 @@ func (tx *Tx) NextDelivery(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return moment(us), err
+}
+
+// PurgeDeliveries forgets the messages that were made before a time and are
+// done with. Their ids sort by age; older ones than these were forgotten before.
+// Index deliveries_due or the primary key.
+func (tx *Tx) PurgeDeliveries(ctx context.Context, before time.Time) (int64, error) {
+	ms := fmt.Sprintf("%012x", before.UnixMilli())
+	n, err := tx.q.PurgeDeliveries(ctx, ms[:8]+"-"+ms[8:])
+	return n, wrap(err, "forget old messages of hooks")
 }

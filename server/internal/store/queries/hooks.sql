@@ -40,3 +40,6 @@ WHERE id = ? AND due_at = sqlc.arg(seen_due);
 -- name: SaveDelivery :execrows
 UPDATE deliveries SET state = ?, attempts = ?, status = ?, last_error = ?, done_at = ?, due_at = ?, leased_by = ''
 WHERE id = ? AND leased_by = sqlc.arg(worker);
+
+-- name: PurgeDeliveries :execrows
+DELETE FROM deliveries WHERE due_at = 0 AND id < sqlc.arg(before_id);

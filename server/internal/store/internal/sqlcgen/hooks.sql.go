@@ -294,6 +294,18 @@ func (q *Queries) NextDelivery(ctx context.Context) (int64, error) {
 	return due_at, err
 }
 
+const purgeDeliveries = `-- name: PurgeDeliveries :execrows
+DELETE FROM deliveries WHERE due_at = 0 AND id < ?
+`
+
+func (q *Queries) PurgeDeliveries(ctx context.Context, beforeID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, purgeDeliveries, beforeID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const saveDelivery = `-- name: SaveDelivery :execrows
 UPDATE deliveries SET state = ?, attempts = ?, status = ?, last_error = ?, done_at = ?, due_at = ?, leased_by = ''
 WHERE id = ? AND leased_by = ?
