@@ -39,6 +39,11 @@ var pages = map[string][]string{
 	"hooks":            {"hooks.html"},
 	"hook":             {"hook.html"},
 	"tokens":           {"tokens.html"},
+	"join":             {"join.html", "pwfields.html"},
+	"reset":            {"reset.html", "pwfields.html"},
+	"ask":              {"ask.html"},
+	"account":          {"account.html", "pwfields.html"},
+	"people":           {"people.html"},
 	"error":            {"error.html"},
 }
 

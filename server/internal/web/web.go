@@ -77,6 +77,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	g.GET("/sign-in", w.signInShow)
 	g.POST("/sign-in", w.signInSubmit)
 	g.POST("/sign-out", w.signOut)
+	w.joinRoutes(g)
 
 	in := g.Group("", w.signedIn)
 	in.GET("/", w.projectList)
@@ -102,6 +103,8 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	w.exportRoutes(in)
 	w.hookRoutes(in)
 	w.tokenRoutes(in)
+	w.myRoutes(in)
+	w.peopleRoutes(in)
 	w.mailRoutes(in)
 	w.firstGenRoutes(in)
 }

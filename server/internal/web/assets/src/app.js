@@ -6,3 +6,4 @@ import './calm.js';
 import './times.js';
 import './confirm.js';
 import './copy.js';
+import './session.js';

@@ -4,5 +4,5 @@ const token = decodeURIComponent(location.hash.slice(1));
 if (token && !field.value) {
   field.value = token;
   history.replaceState(null, '', location.pathname); // not in the history, not over a shoulder
-  document.getElementById('name').focus();
+  (document.getElementById('name') ?? document.getElementById('password')).focus();
 }
