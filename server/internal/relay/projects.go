@@ -30,6 +30,11 @@ func (s *Service) CreateProject(ctx context.Context, actor model.Actor, p model.
 	if p.Hold == 0 {
 		p.Hold = model.DefaultHold
 	}
+	if p.Settings.Deadlines == (model.Deadlines{}) {
+		turns := p.Settings.TurnsPerWeek
+		p.Settings = model.DefaultProjectSettings()
+		p.Settings.TurnsPerWeek = turns // 0: whoever makes a project says how often a box is asked
+	}
 	if err = model.CheckForwarding(p.Forwarding, p.Hold); err != nil {
 		return p, err
 	}

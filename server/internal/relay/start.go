@@ -2,10 +2,7 @@ package relay
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +21,10 @@ type StartRequest struct {
 	Boxes        []string // device ids
 	Count        int      // how many whispers, each with its own order; 0 means 1
 	Seed         string   // 64 hex digits; empty: drawn
+	// Design says how the order comes about; empty is Shuffled.
+	Design Design
+	// Rows is the table of an Uploaded design, as text; its names are the boxes.
+	Rows string
 	// Key makes the request repeatable: the same key starts nothing twice.
 	Key string
 }
@@ -48,20 +49,21 @@ func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) 
 		if err != nil {
 			return err
 		}
-		boxes, err := chosenBoxes(ctx, w, r.Boxes)
+		plan, boxes, err := planOf(ctx, w.Tx, r)
 		if err != nil {
 			return err
 		}
-		seed, err := drawSeed(r.Seed)
-		if err != nil {
-			return err
-		}
-		for k := range r.Count {
+		batch := store.NewID()
+		for k, order := range plan.Orders {
 			name := title
-			if r.Count > 1 {
+			if len(plan.Orders) > 1 {
 				name = numbered(title, k+1)
 			}
-			wh, err := s.startOne(ctx, w, actor, project, name, startKey(r.Key, k), route.DeriveSeed(seed, k), boxes, media)
+			wh, err := s.startOne(ctx, w, draft{
+				actor: actor, project: project, title: name, key: startKey(r.Key, k),
+				order: order, row: plan.Rows[k], boxes: boxes, media: media,
+				policy: policyOf(project, batch, k),
+			})
 			if err != nil {
 				return err
 			}
@@ -80,30 +82,35 @@ func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) 
 	return started, err
 }
 
-func (s *Service) startOne(ctx context.Context, w *work, actor model.Actor, p model.Project, title, key string, seed [route.SeedBytes]byte, boxes map[string]string, media []model.Media) (model.Whisper, error) {
-	names := make([]string, 0, len(boxes))
-	for name := range boxes {
-		names = append(names, name)
-	}
-	order := route.Shuffle(seed, names)
-	arranged, err := route.Arrange(order)
-	if err != nil {
-		return model.Whisper{}, err
-	}
+// draft is one whisper of a start before it is made.
+type draft struct {
+	actor   model.Actor
+	project model.Project
+	title   string
+	key     string
+	order   model.Order
+	row     []string
+	boxes   map[string]string // id by name
+	media   []model.Media
+	policy  model.Policy
+}
+
+func (s *Service) startOne(ctx context.Context, w *work, d draft) (model.Whisper, error) {
 	wh := model.Whisper{
-		ID: store.NewID(), ProjectID: p.ID, Title: title, State: model.WhisperDraft,
-		Forwarding: p.Forwarding, Hold: p.Hold, Order: order,
-		StartedBy: actor.UserID, StartKey: key, CreatedAt: w.now,
+		ID: store.NewID(), ProjectID: d.project.ID, Title: d.title, State: model.WhisperDraft,
+		Forwarding: d.project.Forwarding, Hold: d.project.Hold, Order: d.order, Policy: d.policy,
+		StartedBy: d.actor.UserID, StartKey: d.key, CreatedAt: w.now,
 	}
-	for i, name := range arranged {
+	for i, name := range d.row {
 		wh.Hops = append(wh.Hops, model.Hop{
-			ID: store.NewID(), WhisperID: wh.ID, Position: i + 1, DeviceID: boxes[name], State: model.HopPlanned,
+			ID: store.NewID(), WhisperID: wh.ID, Position: i + 1, DeviceID: d.boxes[name], State: model.HopPlanned,
+			Course: model.Course{Planned: i + 1},
 		})
 	}
 	if err := w.CreateWhisper(ctx, &wh); err != nil {
 		return wh, lookAgain(err)
 	}
-	for _, m := range media {
+	for _, m := range d.media {
 		for _, f := range filesOf(m, w.now) {
 			f.WhisperID = wh.ID
 			if err := w.AddFile(ctx, f); err != nil {
@@ -118,24 +125,13 @@ func checkStart(r *StartRequest) (title string, err error) {
 	if title, err = model.CleanTitle("title", r.Title); err != nil {
 		return "", err
 	}
-	if r.Count == 0 {
-		r.Count = 1
-	}
 	switch {
 	case r.Audio == "":
 		return "", model.RefuseField("audio", "The recording is missing.", "Choose a recording; every whisper starts with a voice.")
-	case len(r.Boxes) == 0:
-		return "", model.RefuseField("boxes", "This whisper has no box to travel to.", "Choose at least one box.")
-	case len(r.Boxes) > model.MaxBoxes:
-		return "", model.RefuseField("boxes", fmt.Sprintf("A whisper can visit %d boxes at most.", model.MaxBoxes), "Choose fewer boxes.")
-	case r.Count < 1 || r.Count > model.MaxWhispers:
-		return "", model.RefuseField("count", fmt.Sprintf("One start makes at most %d whispers.", model.MaxWhispers), fmt.Sprintf("Choose 1 to %d.", model.MaxWhispers))
 	case len(r.Key) > 60:
 		return "", model.RefuseField("key", "The form is damaged.", "Load the page again.")
 	}
-	slices.Sort(r.Boxes)
-	r.Boxes = slices.Compact(r.Boxes)
-	return title, nil
+	return title, checkDesign(r)
 }
 
 // startKey is stored for whisper k of a start; without a key nothing is the same.
@@ -198,30 +194,6 @@ func seedMedia(ctx context.Context, w *work, actor model.Actor, r StartRequest) 
 		media = append(media, u.Media)
 	}
 	return media, nil
-}
-
-// chosenBoxes returns name → id.
-func chosenBoxes(ctx context.Context, w *work, ids []string) (map[string]string, error) {
-	boxes := make(map[string]string, len(ids))
-	for _, id := range ids {
-		d, err := w.Device(ctx, id)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !d.RevokedAt.IsZero() {
-			return nil, model.RefuseField("boxes", "One of these boxes does not exist any more.", "Load the page again and choose anew.")
-		}
-		if err != nil {
-			return nil, err
-		}
-		boxes[d.Name] = d.ID
-	}
-	return boxes, nil
-}
-
-func drawSeed(wish string) (seed [route.SeedBytes]byte, err error) {
-	if wish != "" {
-		return route.ParseSeed(wish)
-	}
-	_, err = rand.Read(seed[:])
-	return seed, err
 }
 
 // numbered adds a number to a title without making it too long to show.

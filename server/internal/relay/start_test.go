@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"sync"
+	"strings"
 	"testing"
 
 	"illumi/protocol"
@@ -167,3 +168,69 @@ func TestOthers_seeNothing(t *testing.T) {
 }
 
 func second(_ string, _ model.EnrolCode, err error) error { return err }
+
+func TestStart_designs(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		boxes := r.enrol("ann", "bob", "cyd", "dot")
+		p := r.project(model.ForwardStraight)
+		begin := func(q relay.StartRequest) ([]model.Whisper, error) {
+			q.ProjectID, q.Title, q.Audio = p.ID, "Designed", r.upload(r.owner.UserID, protocol.RoleAudio, "seed "+string(q.Design))
+			return r.s.Start(r.ctx, r.owner, q)
+		}
+		rows := func(list []model.Whisper) (out []string) {
+			for _, w := range list {
+				row := ""
+				for i, h := range w.Hops {
+					if h.Course.Planned != i+1 {
+						t.Errorf("planned %d at %d", h.Course.Planned, i+1)
+					}
+					row += r.view(w.ID).Boxes[h.DeviceID].Name + " "
+				}
+				out = append(out, row)
+			}
+			return out
+		}
+		// What was previewed is what starts.
+		for _, design := range []relay.Design{relay.Shuffled, relay.Balanced} {
+			q := relay.StartRequest{Design: design, Boxes: boxes, Count: 2}
+			q.ProjectID = p.ID
+			plan, seed, err := r.s.Preview(r.ctx, r.owner, q)
+			r.must(err)
+			q.Seed = seed
+			list, err := begin(q)
+			r.must(err)
+			if len(list) != len(plan.Rows) || design == relay.Balanced && len(list) != 4 {
+				t.Fatalf("%s: %d whispers of %d rows", design, len(list), len(plan.Rows))
+			}
+			for k, row := range rows(list) {
+				if want := strings.Join(plan.Rows[k], " ") + " "; row != want {
+					t.Errorf("%s %d: %q, the preview said %q", design, k, row, want)
+				}
+				if w := list[k]; w.Policy.Number != k+1 || w.Policy.Batch != list[0].Policy.Batch || w.Policy.Software == "" {
+					t.Errorf("%s: policy %+v", design, w.Policy)
+				}
+			}
+		}
+		list, err := begin(relay.StartRequest{Design: relay.Fixed, Boxes: []string{boxes[2], boxes[0]}})
+		r.must(err)
+		if got := rows(list); got[0] != "cyd ann " || list[0].Order.Algorithm != "fixed-1" || list[0].Order.Seed != "" {
+			t.Errorf("fixed: %q, %+v", got, list[0].Order)
+		}
+		list, err = begin(relay.StartRequest{Design: relay.Uploaded, Rows: "bob;dot\nann;cyd;bob\n"})
+		r.must(err)
+		if got := rows(list); len(got) != 2 || got[0] != "bob dot " || got[1] != "ann cyd bob " {
+			t.Errorf("uploaded: %q", got)
+		}
+		for what, q := range map[string]relay.StartRequest{
+			"boxes":  {Design: relay.Fixed, Boxes: []string{boxes[0], boxes[0]}},
+			"rows":   {Design: relay.Uploaded, Rows: "bob,eve"},
+			"design": {Design: "dice", Boxes: boxes},
+			"seed":   {Design: relay.Balanced, Boxes: boxes, Seed: "x"},
+		} {
+			_, err := begin(q)
+			if e, ok := model.AsError(err); !ok || e.Field != what {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
