@@ -79,15 +79,21 @@ type Course struct {
 	RemindAt  time.Time `json:"remind_at,omitzero"`
 	AskAt     time.Time `json:"ask_at,omitzero"`
 	SkipAt    time.Time `json:"skip_at,omitzero"`
-	// RemindedAt, AskedAt: done, once.
+	// ClockAt is when these were last counted from.
+	ClockAt time.Time `json:"clock_at,omitzero"`
+	// RemindedAt, AskedAt, UrgedAt (the last deadline): done, once.
 	RemindedAt time.Time `json:"reminded_at,omitzero"`
 	AskedAt    time.Time `json:"asked_at,omitzero"`
+	UrgedAt    time.Time `json:"urged_at,omitzero"`
 	// NeedsAt is since when a person has to decide about the turn.
 	NeedsAt time.Time `json:"needs_at,omitzero"`
 	// Why and By say why a turn was passed over, and which user did it; By is
 	// empty where it was the clock.
 	Why string `json:"why,omitempty"`
 	By  string `json:"by,omitempty"`
+	// Decisions counts what people decided about the turn, so that a page that
+	// shows an older state can be told.
+	Decisions int `json:"decisions,omitempty"`
 }
 
 // Policy is what a whisper took along from its project and its start.
@@ -95,6 +101,8 @@ type Policy struct {
 	Deadlines    Deadlines `json:"deadlines"`
 	TurnsPerWeek int       `json:"turns_per_week"`
 	Hours        Hours     `json:"hours"`
+	// PausedAt is when the whisper was last paused.
+	PausedAt time.Time `json:"paused_at,omitzero"`
 	// Batch is shared by the whispers of one start, Number counts them from 1.
 	Batch  string `json:"batch,omitempty"`
 	Number int    `json:"number,omitempty"`

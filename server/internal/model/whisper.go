@@ -117,3 +117,38 @@ func (w *Whisper) HopByID(id string) (*Hop, bool) {
 	}
 	return nil, false
 }
+
+// DueAt is when the clock next changes something about a hop: the end of its
+// hold, a reminder or a deadline. Zero where nothing is due, and while the
+// whisper does not travel.
+func (w *Whisper) DueAt(h *Hop) time.Time {
+	switch {
+	case w.State != WhisperTravelling:
+		return time.Time{}
+	case h.State == HopHeld:
+		return h.HoldUntil
+	case !h.State.AtBox():
+		return time.Time{}
+	}
+	var due time.Time
+	for _, d := range []struct{ at, done time.Time }{
+		{h.Course.RemindAt, h.Course.RemindedAt}, {h.Course.AskAt, h.Course.AskedAt}, {h.Course.SkipAt, h.Course.UrgedAt},
+	} {
+		if d.done.IsZero() && !d.at.IsZero() && (due.IsZero() || d.at.Before(due)) {
+			due = d.at
+		}
+	}
+	return due
+}
+
+// QueuedAt is since when, or from when on, a hop waits for its box; zero where
+// it does not wait.
+func (w *Whisper) QueuedAt(h *Hop) time.Time {
+	if w.State != WhisperTravelling || h.State != HopPlanned || h.ReadyAt.IsZero() {
+		return time.Time{}
+	}
+	if h.Course.NotBefore.After(h.ReadyAt) {
+		return h.Course.NotBefore
+	}
+	return h.ReadyAt
+}

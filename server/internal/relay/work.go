@@ -91,7 +91,7 @@ func (s *Service) holdOver(ctx context.Context, whisper string) error {
 		if err != nil {
 			return err
 		}
-		_, err = s.step(ctx, w, wh, route.HoldOver{}, nil)
+		_, err = s.step(ctx, w, wh, route.Tick{}, nil)
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"time"
+	_ "time/tzdata" // a server's image may have no time zones of its own
 
 	"illumi/server/internal/model"
 )

@@ -4,9 +4,12 @@
 //
 //	Start ─▶ hop 1 Ready ─(box free)─▶ Offered ─▶ Delivered ─▶ Heard ─▶ Replied
 //	                                      ▲                               │ straight
-//	        hop n+1 Ready ◀── approved ◀──┼── HoldOver ◀── held ◀─────────┤ after a pause
+//	        hop n+1 Ready ◀── approved ◀──┼──── Tick ◀──── held ◀─────────┤ after a pause
 //	             │                        └────────────── TakenBack ◀─────┘
 //	             └─ no hop left: complete, and the researcher is told
+//
+// A box that does not answer is reminded, then people are asked, by Tick; a
+// Decide passes a turn over, gives it to another box or puts it off.
 package route
 
 import (
@@ -29,12 +32,14 @@ type (
 	Offered struct {
 		Position int
 		Seq      int64 // of the device's offers
+		Clock    Clock // of the box's place
 	}
 	// Progressed is what a box tells on its way to a reply.
 	Progressed struct {
 		Position int
 		Epoch    int
 		Step     protocol.MessageType // delivered, heard, recording, saved
+		Clock    Clock
 	}
 	// Replied says that an answer is stored.
 	Replied struct {
@@ -42,18 +47,21 @@ type (
 		Epoch    int
 		Reply    string
 	}
-	// HoldOver says that time passed; every hold that is over ends.
-	HoldOver struct{}
+	// Tick says that time passed: every hold that is over ends, and what a
+	// deadline asks for is done. Clock is that of the box whose turn it is.
+	Tick struct{ Clock Clock }
 	// TakenBack is a citizen's wish to have an answer back.
 	TakenBack struct {
 		Position int
 		Reply    string
 		Seq      int64
+		Clock    Clock
 	}
 	// Pause stops forwarding. The box whose turn it is may still answer.
 	Pause struct{}
-	// Resume goes on where Pause stopped.
-	Resume struct{}
+	// Resume goes on where Pause stopped; so do the clocks. Clock is that of
+	// the box whose turn it is.
+	Resume struct{ Clock Clock }
 	// End stops for good. What is at a box is withdrawn; an answer that comes
 	// all the same is kept beside the chain.
 	End struct{}
@@ -63,7 +71,7 @@ func (Start) event()      {}
 func (Offered) event()    {}
 func (Progressed) event() {}
 func (Replied) event()    {}
-func (HoldOver) event()   {}
+func (Tick) event()       {}
 func (TakenBack) event()  {}
 func (Pause) event()      {}
 func (Resume) event()     {}
@@ -95,7 +103,7 @@ type (
 	KeepLate struct{ Position int }
 	// GiveBack marks a reply as taken back.
 	GiveBack struct{ Position int }
-	// Wake asks for a HoldOver at a time.
+	// Wake asks for a Tick at a time.
 	Wake struct{ At time.Time }
 	// Complete tells the researcher: every hop was answered or passed over.
 	Complete struct{}
@@ -130,14 +138,16 @@ func Next(w model.Whisper, e Event, now time.Time) (model.Whisper, []Action, err
 		return progressed(w, e, now)
 	case Replied:
 		return replied(w, e, now)
-	case HoldOver:
-		return holdOver(w, now)
+	case Tick:
+		return tick(w, e, now)
+	case Decide:
+		return decide(w, e, now)
 	case TakenBack:
 		return takenBack(w, e, now)
 	case Pause:
-		return pause(w)
+		return pause(w, now)
 	case Resume:
-		return resume(w, now)
+		return resume(w, e, now)
 	case End:
 		return end(w, now)
 	}
@@ -193,7 +203,7 @@ func offered(w model.Whisper, e Offered, now time.Time) (model.Whisper, []Action
 	h.Epoch++
 	h.Seq = e.Seq
 	h.OfferedAt = now
-	return w, []Action{Note{h.Position, "offered"}}, nil
+	return w, append([]Action{Note{h.Position, "offered"}}, startClocks(w, h, e.Clock, now)...), nil
 }
 
 func progressed(w model.Whisper, e Progressed, now time.Time) (model.Whisper, []Action, error) {
@@ -205,6 +215,7 @@ func progressed(w model.Whisper, e Progressed, now time.Time) (model.Whisper, []
 		return w, nil, nil // news of a turn that is over
 	}
 	var first bool
+	arrives := h.DeliveredAt.IsZero()
 	switch e.Step {
 	case protocol.TypeDelivered:
 		first = setOnce(&h.DeliveredAt, now)
@@ -225,7 +236,11 @@ func progressed(w model.Whisper, e Progressed, now time.Time) (model.Whisper, []
 	if !first {
 		return w, nil, nil
 	}
-	return w, []Action{Note{h.Position, string(e.Step)}}, nil
+	actions := []Action{Note{h.Position, string(e.Step)}}
+	if arrives && !h.DeliveredAt.IsZero() {
+		actions = append(actions, startClocks(w, h, e.Clock, now)...)
+	}
+	return w, actions, nil
 }
 
 func replied(w model.Whisper, e Replied, now time.Time) (model.Whisper, []Action, error) {
@@ -243,6 +258,7 @@ func replied(w model.Whisper, e Replied, now time.Time) (model.Whisper, []Action
 	setOnce(&h.SavedAt, now)
 	h.ReplyID = e.Reply
 	h.ReceivedAt = now
+	h.Course.NeedsAt = time.Time{}
 	actions := []Action{Accept{h.Position}, Free{h.Position, h.DeviceID}, Note{h.Position, "received"}}
 	if w.Forwarding == model.ForwardPause {
 		h.State = model.HopHeld
@@ -255,11 +271,8 @@ func replied(w model.Whisper, e Replied, now time.Time) (model.Whisper, []Action
 	return w, append(actions, more...), nil
 }
 
-func holdOver(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
-	if w.State != model.WhisperTravelling {
-		return w, nil, nil // a paused whisper's clocks stand still
-	}
-	var actions []Action
+// releaseHolds approves what was held long enough.
+func releaseHolds(w *model.Whisper, now time.Time) (actions []Action) {
 	for i := range w.Hops {
 		h := &w.Hops[i]
 		if h.State == model.HopHeld && !now.Before(h.HoldUntil) {
@@ -268,11 +281,7 @@ func holdOver(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
 			actions = append(actions, Note{h.Position, "approved"})
 		}
 	}
-	if actions == nil {
-		return w, nil, nil
-	}
-	w, more := advance(w, now)
-	return w, append(actions, more...), nil
+	return actions
 }
 
 // takenBack gives an answer back to its citizen while nobody else has it.
@@ -301,21 +310,26 @@ func takenBack(w model.Whisper, e TakenBack, now time.Time) (model.Whisper, []Ac
 	}
 	h.ReplyID = ""
 	h.ReceivedAt, h.HoldUntil, h.SavedAt, h.RecordingAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	return w, []Action{GiveBack{h.Position}, Note{h.Position, "taken back"}}, nil
+	actions := []Action{GiveBack{h.Position}, Note{h.Position, "taken back"}}
+	if h.State.AtBox() {
+		actions = append(actions, startClocks(w, h, e.Clock, now)...)
+	}
+	return w, actions, nil
 }
 
-func pause(w model.Whisper) (model.Whisper, []Action, error) {
+func pause(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
 	switch w.State {
 	case model.WhisperPaused:
 		return w, nil, nil
 	case model.WhisperTravelling:
 		w.State = model.WhisperPaused
+		w.Policy.PausedAt = now
 		return w, []Action{Note{Kind: "paused"}}, nil
 	}
 	return w, nil, refuseState(w, "Only a travelling whisper can pause.")
 }
 
-func resume(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
+func resume(w model.Whisper, e Resume, now time.Time) (model.Whisper, []Action, error) {
 	switch w.State {
 	case model.WhisperTravelling:
 		return w, nil, nil
@@ -324,7 +338,7 @@ func resume(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
 		return w, nil, refuseState(w, "Only a paused whisper can go on.")
 	}
 	w.State = model.WhisperTravelling
-	actions := []Action{Note{Kind: "resumed"}}
+	actions := append([]Action{Note{Kind: "resumed"}}, shiftClocks(&w, e.Clock, now)...)
 	for _, h := range w.Hops {
 		if h.State == model.HopHeld {
 			return w, append(actions, Wake{h.HoldUntil}), nil

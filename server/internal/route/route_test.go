@@ -80,6 +80,9 @@ func replay(t *testing.T, story string) string {
 			}
 			w = draft(n, map[string]model.Forwarding{"straight": model.ForwardStraight, "pause": model.ForwardPause}[word[2]])
 			continue
+		case word[0] == "deadlines":
+			w.Policy.Deadlines = deadlines(t, word)
+			continue
 		case strings.HasPrefix(line, "+"):
 			d, err := time.ParseDuration(line[1:])
 			if err != nil {
@@ -128,8 +131,14 @@ func event(t *testing.T, word []string) route.Event {
 		return route.Progressed{Position: num(1), Epoch: num(2), Step: protocol.MessageType(word[0])}
 	case "replied":
 		return route.Replied{Position: num(1), Epoch: num(2), Reply: word[3]}
-	case "holdover":
-		return route.HoldOver{}
+	case "holdover", "tick":
+		return route.Tick{}
+	case "decide":
+		e := route.Decide{Hop: word[1], Epoch: num(2), Decisions: num(3), Do: route.Decision(word[4]), By: "anna", Why: "ill"}
+		if e.Do == route.Replace {
+			e.NewHop, e.Device = "hop9", word[5]
+		}
+		return e
 	case "takeback":
 		return route.TakenBack{Position: num(1), Reply: word[2]}
 	case "pause":
@@ -153,10 +162,15 @@ func FuzzNext(f *testing.F) {
 			return
 		}
 		forward := model.ForwardStraight
+		mode := model.SkipAsk
+		if len(events)%3 == 1 {
+			mode = model.SkipAuto
+		}
 		if len(events)%2 == 1 {
 			forward = model.ForwardPause
 		}
 		w := draft(3, forward)
+		w.Policy.Deadlines = model.Deadlines{Remind: 20 * time.Minute, Ask: 40 * time.Minute, Skip: time.Hour, Mode: mode}
 		now := begin
 		replies := 0
 		accepted := map[int]string{}
@@ -168,6 +182,12 @@ func FuzzNext(f *testing.F) {
 				continue // refused: nothing changes, as nothing is taken over
 			}
 			w = next
+			if len(w.Hops) > len(before.Hops) {
+				accepted = map[int]string{} // places moved
+			}
+			if d, ok := e.(route.Decide); ok && d.Do == route.Postpone {
+				accepted = map[int]string{}
+			}
 			for _, a := range actions {
 				switch a := a.(type) {
 				case route.Accept:
@@ -185,7 +205,7 @@ func FuzzNext(f *testing.F) {
 }
 
 func fuzzEvent(w model.Whisper, b byte, now *time.Time, replies *int) route.Event {
-	p := 1 + int(b>>4)%3
+	p := 1 + int(b>>4)%len(w.Hops)
 	h := w.Hops[p-1]
 	switch b & 15 {
 	case 0:
@@ -202,7 +222,7 @@ func fuzzEvent(w model.Whisper, b byte, now *time.Time, replies *int) route.Even
 	case 6:
 		return route.Replied{Position: p, Epoch: h.Epoch - 1, Reply: "old"}
 	case 7:
-		return route.HoldOver{}
+		return route.Tick{}
 	case 8:
 		return route.TakenBack{Position: p, Reply: h.ReplyID}
 	case 9:
@@ -215,8 +235,12 @@ func fuzzEvent(w model.Whisper, b byte, now *time.Time, replies *int) route.Even
 		return route.End{}
 	case 13:
 		*now = now.Add(11 * time.Minute)
+	case 14, 15:
+		*replies++
+		do := []route.Decision{route.Wait, route.Skip, route.Replace, route.Postpone}[(int(b>>4)+int(b&1))%4]
+		return route.Decide{Hop: h.ID, Epoch: h.Epoch, Decisions: h.Course.Decisions, Do: do, NewHop: fmt.Sprint("n", *replies), Device: fmt.Sprint("m", *replies)}
 	}
-	return route.HoldOver{}
+	return route.Tick{}
 }
 
 func check(t *testing.T, before, w model.Whisper, e route.Event, actions []route.Action) {
@@ -227,18 +251,24 @@ func check(t *testing.T, before, w model.Whisper, e route.Event, actions []route
 		if h.State.AtBox() {
 			atBox++
 		}
-		if open && h.State != model.HopPlanned && h.State != model.HopWithdrawn {
+		if open && h.State != model.HopPlanned && h.State != model.HopWithdrawn && h.State != model.HopSkipped {
 			t.Fatalf("hop %d is %s though an earlier one is not over (%T)", h.Position, h.State, e)
 		}
 		if !h.State.Over() {
 			open = true
 		}
-		if h.Epoch < before.Hops[i].Epoch {
+		if h.Position != i+1 {
+			t.Fatalf("hop %s stands at %d and says %d", h.ID, i+1, h.Position)
+		}
+		if was, ok := before.HopByID(h.ID); ok && h.Epoch < was.Epoch {
 			t.Fatalf("the epoch of hop %d fell", h.Position)
 		}
 		if h.State == model.HopApproved && h.ReplyID == "" {
 			t.Fatalf("hop %d is approved without a reply", h.Position)
 		}
+	}
+	if len(w.Hops) < len(before.Hops) {
+		t.Fatal("a hop is gone")
 	}
 	if atBox > 1 {
 		t.Fatalf("%d boxes have the whisper at once", atBox)
