@@ -143,6 +143,7 @@ func TestREST_EveryOperation(t *testing.T) {
 		"{hook}", hook.ID, "{delivery}", delivery.ID, "{token}", s.tokens["owner/id"])
 	bodies := map[string]map[string]any{
 		"create-project": {"title": "Another"}, "create-hook": {"url": "https://example.org/h"}, "create-code": {"name": "third"},
+		"preview-orders": {"boxes": []string{s.boxes[0].id, s.boxes[1].id}, "design": "fixed"},
 		"start-whispers": {"title": "T", "audio": path.Base(s.send(wav(1, 330)).header.Get("Location")), "boxes": []string{s.boxes[0].id}},
 	}
 	// Those that anybody with the scope may do, or only an administrator; of the rest a stranger sees nothing.

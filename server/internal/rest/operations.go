@@ -81,6 +81,25 @@ func (a *API) projectOperations() {
 		})
 }
 
+// Orders says which boxes a start visits, and how their order comes about.
+type Orders struct {
+	Boxes  []string     `json:"boxes,omitempty" maxItems:"200" nullable:"false" doc:"The boxes' ids; not with a table"`
+	Design relay.Design `json:"design,omitempty" enum:"shuffle,williams,fixed,uploaded" default:"shuffle" doc:"How the order comes about; docs/randomisation.md explains each"`
+	Table  string       `json:"table,omitempty" maxLength:"60000" doc:"For design uploaded: a line for each whisper, the boxes' names between commas"`
+	Count  int          `json:"count,omitempty" minimum:"1" maximum:"50" default:"1" doc:"How many whispers, each with an order of its own"`
+	Seed   string       `json:"seed,omitempty" pattern:"^([0-9a-fA-F]{64})?$" doc:"64 hex digits that the orders are drawn from; without it they are drawn"`
+}
+
+func (o Orders) request(project string) relay.StartRequest {
+	return relay.StartRequest{ProjectID: project, Boxes: o.Boxes, Design: o.Design, Rows: o.Table, Count: o.Count, Seed: o.Seed}
+}
+
+// preview is what a start would do.
+type preview struct {
+	Seed string     `json:"seed,omitempty" doc:"Give it to the start, and exactly these orders are travelled"`
+	Rows [][]string `json:"rows" nullable:"false" doc:"The boxes' names, a row for each whisper"`
+}
+
 type (
 	projectPage struct {
 		ProjectID
@@ -91,13 +110,15 @@ type (
 		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key starts nothing twice; the answer is the first one's"`
 		Body startBody
 	}
+	previewInput struct {
+		ProjectID
+		Body Orders
+	}
 	startBody struct {
-		Title string   `json:"title" minLength:"1" maxLength:"200" doc:"The whispers' name" example:"Gulls"`
-		Audio string   `json:"audio" minLength:"1" maxLength:"100" doc:"The id of the uploaded recording"`
-		Image string   `json:"image,omitempty" maxLength:"100" doc:"The id of the uploaded picture"`
-		Boxes []string `json:"boxes" minItems:"1" maxItems:"200" nullable:"false" doc:"The boxes' ids; their order is drawn"`
-		Count int      `json:"count,omitempty" minimum:"1" maximum:"50" default:"1" doc:"How many whispers, each with an order of its own"`
-		Seed  string   `json:"seed,omitempty" pattern:"^([0-9a-fA-F]{64})?$" doc:"64 hex digits that the order is drawn from; without it they are drawn"`
+		Title string `json:"title" minLength:"1" maxLength:"200" doc:"The whispers' name" example:"Gulls"`
+		Audio string `json:"audio" minLength:"1" maxLength:"100" doc:"The id of the uploaded recording"`
+		Image string `json:"image,omitempty" maxLength:"100" doc:"The id of the uploaded picture"`
+		Orders
 	}
 )
 
@@ -111,6 +132,11 @@ func (a *API) whisperOperations() {
 		id: "start-whispers", method: "POST", path: "/projects/{project}/whispers", tag: "whispers", summary: "Start one whisper or several", status: 201,
 		more: "Upload the recording, and a picture if there is one, to /uploads/ first.",
 	}, a.start)
+	handle(a, op{id: "preview-orders", method: "POST", path: "/projects/{project}/preview", tag: "whispers", summary: "See the orders that a start would have"},
+		func(ctx context.Context, who model.Actor, in *previewInput) (*body[preview], error) {
+			plan, seed, err := a.Relay.Preview(ctx, who, in.Body.request(in.Project))
+			return answer(preview{seed, append([][]string{}, plan.Rows...)}, err)
+		})
 	handle(a, op{id: "get-whisper", method: "GET", path: "/whispers/{whisper}", tag: "whispers", summary: "Look at a whisper, its turns and files"}, a.whisper)
 	for _, step := range []struct {
 		name, summary string
@@ -146,9 +172,9 @@ type startedWhisper struct {
 
 func (a *API) start(ctx context.Context, who model.Actor, in *startInput) (*body[started], error) {
 	b := in.Body
-	list, err := a.Relay.Start(ctx, who, relay.StartRequest{
-		ProjectID: in.Project, Title: b.Title, Audio: b.Audio, Image: b.Image, Boxes: b.Boxes, Count: b.Count, Seed: b.Seed, Key: startKey(who, in.Key),
-	})
+	r := b.request(in.Project)
+	r.Title, r.Audio, r.Image, r.Key = b.Title, b.Audio, b.Image, startKey(who, in.Key)
+	list, err := a.Relay.Start(ctx, who, r)
 	out := started{Whispers: []startedWhisper{}}
 	for _, wh := range list {
 		out.Whispers = append(out.Whispers, startedWhisper{wh.ID, wh.Title})
