@@ -102,7 +102,7 @@ var rights = map[string][5]int{
 	"POST /people/invite":                     {401, 401, 403, 422, 403},
 	"POST /people/invitations/:ticket/revoke": {401, 401, 404, 404, 404},
 	"POST /people/sign-up":                    {401, 401, 403, 303, 403},
-	"POST /people/:user/role":                 {401, 401, 422, 422, 422},
+	"POST /people/:user/role":                 {401, 401, 403, 422, 403},
 	"POST /people/:user/end":                  {401, 401, 403, 404, 403},
 	"POST /people/:user/disable":              {401, 401, 403, 404, 403},
 	"POST /people/:user/enable":               {401, 401, 403, 404, 403},

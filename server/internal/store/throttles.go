@@ -31,6 +31,9 @@ func (tx *Tx) Throttle(ctx context.Context, key string, now time.Time, limit int
 		return false, 0, err
 	}
 	if r.EndsAt > micros(now) {
+		if r.Hits < int64(limit) {
+			return false, 0, ErrConflict // begun meanwhile: count there
+		}
 		return false, moment(r.EndsAt).Sub(now), nil
 	}
 	n, err := tx.q.RestartThrottle(ctx, sqlcgen.RestartThrottleParams{StartedAt: micros(now),
