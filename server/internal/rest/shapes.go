@@ -123,6 +123,9 @@ type Hop struct {
 	Box         string         `json:"box" doc:"The box's id"`
 	BoxName     string         `json:"box_name" doc:"The box's name"`
 	State       model.HopState `json:"state" doc:"Where it stands" enum:"planned,offered,delivered,heard,received,held,approved,skipped,rejected,withdrawn"`
+	Planned     int            `json:"planned,omitempty" doc:"Its position in the order as it was drawn; absent: as position, or added later"`
+	NeedsAt     *time.Time     `json:"needs_at" doc:"Since when a person has to decide about it; null: nobody has to"`
+	Why         string         `json:"why,omitempty" doc:"Why it was passed over"`
 	OfferedAt   *time.Time     `json:"offered_at" doc:"When the box was told"`
 	DeliveredAt *time.Time     `json:"delivered_at" doc:"When it lay on the box"`
 	HeardAt     *time.Time     `json:"heard_at" doc:"When it was played"`
@@ -154,6 +157,7 @@ func whisperShape(v relay.View) Whisper {
 	for _, h := range wh.Hops {
 		hop := Hop{
 			ID: h.ID, Position: h.Position, Box: h.DeviceID, BoxName: v.Boxes[h.DeviceID].Name, State: h.State, OfferedAt: when(h.OfferedAt),
+			Planned: h.Course.Planned, NeedsAt: when(h.Course.NeedsAt), Why: h.Course.Why,
 			DeliveredAt: when(h.DeliveredAt), HeardAt: when(h.HeardAt), ReceivedAt: when(h.ReceivedAt), Files: []File{},
 		}
 		if h.ReplyID != "" {
