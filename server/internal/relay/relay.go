@@ -252,7 +252,7 @@ func (s *Service) serve(ctx context.Context, w *work, device string) error {
 	if err != nil || d.ActiveHop != "" || !d.RevokedAt.IsZero() {
 		return err
 	}
-	hopID, whisperID, ok, err := w.NextReadyHop(ctx, device)
+	hopID, whisperID, ok, err := w.NextReadyHop(ctx, device, w.now)
 	if err != nil || !ok {
 		return err
 	}

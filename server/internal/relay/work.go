@@ -64,10 +64,10 @@ func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
 		var due []store.HopRef
 		var next time.Time
 		err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-			if due, err = tx.DueHeld(ctx, s.now(), batch); err != nil {
+			if due, err = tx.DueHops(ctx, s.now(), batch); err != nil {
 				return err
 			}
-			next, err = tx.NextHeld(ctx)
+			next, err = tx.NextDue(ctx)
 			return err
 		})
 		if err != nil || len(due) == 0 {
@@ -99,7 +99,7 @@ func (s *Service) holdOver(ctx context.Context, whisper string) error {
 func (s *Service) patrol(ctx context.Context) error {
 	var idle []string
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		idle, err = tx.IdleDevicesWithTurn(ctx, batch)
+		idle, err = tx.IdleDevicesWithTurn(ctx, s.now(), batch)
 		return err
 	})
 	if err != nil {

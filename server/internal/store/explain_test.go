@@ -99,7 +99,7 @@ var indexes = map[string]string{
 	"DevicesLike": "devices_name_key", "DeviceByName": "devices_name_key", "DeviceByBoard": "devices_board",
 	"DeviceBySecretHash": "devices_secret_hash", "Codes": "PRIMARY", "CodeByHash": "codes_code_hash", "Whispers": "whispers_project",
 	"WhisperByStartKey": "whispers_start_key", "HopsOfWhisper": "hops_position", "NextReadyHop": "hops_queued",
-	"IdleDevicesWithTurn": "hops_waiting", "DueHeld": "hops_due", "NextHeld": "hops_due", "OffersSince": "hops_seq",
+	"IdleDevicesWithTurn": "hops_waiting", "DueHops": "hops_due", "NextDue": "hops_due", "OffersSince": "hops_seq",
 	"OffersAtBox": "hops_at_box", "HopsAtBox": "hops_at_box", "LastApproved": "hops_position", "FilesByWhisper": "files_position", "FilesOfPosition": "files_position",
 	"FilesAt": "files_position", "DeleteReplyFiles": "files_position", "FileUse": "files_sha256", "FileDigests": "files_sha256",
 	"UploadUse": "uploads_sha256", "UploadDigests": "uploads_sha256", "UploadSharedUse": "uploads_shared_sha256",
@@ -338,9 +338,9 @@ func everything(ctx context.Context, tx *Tx, w *model.Whisper, reply model.Reply
 	try(err)
 	got, err := tx.WhisperByHop(ctx, w.Hops[0].ID)
 	try(err)
-	_, _, _, err = tx.NextReadyHop(ctx, w.Hops[4].DeviceID)
+	_, _, _, err = tx.NextReadyHop(ctx, w.Hops[4].DeviceID, noon)
 	try(err)
-	_, err = tx.IdleDevicesWithTurn(ctx, 10)
+	_, err = tx.IdleDevicesWithTurn(ctx, noon, 10)
 	try(err)
 	_, err = tx.OffersSince(ctx, device, 0, 10)
 	try(err)
@@ -352,9 +352,9 @@ func everything(ctx context.Context, tx *Tx, w *model.Whisper, reply model.Reply
 	try(tx.SaveWhisper(ctx, &got))
 	got.State = model.WhisperTravelling
 	try(tx.SaveWhisper(ctx, &got))
-	_, err = tx.DueHeld(ctx, noon, 10)
+	_, err = tx.DueHops(ctx, noon, 10)
 	try(err)
-	_, err = tx.NextHeld(ctx)
+	_, err = tx.NextDue(ctx)
 	try(err)
 	files, err := tx.FilesByWhisper(ctx, w.ID)
 	try(err)

@@ -16,13 +16,7 @@ func hopRow(w *model.Whisper, h *model.Hop) (sqlcgen.Hop, error) {
 		Epoch: int64(h.Epoch), Seq: h.Seq, ReplyID: h.ReplyID, ReadyAt: micros(h.ReadyAt), OfferedAt: micros(h.OfferedAt),
 		DeliveredAt: micros(h.DeliveredAt), HeardAt: micros(h.HeardAt), RecordingAt: micros(h.RecordingAt), SavedAt: micros(h.SavedAt),
 		ReceivedAt: micros(h.ReceivedAt), HoldUntil: micros(h.HoldUntil), ApprovedAt: micros(h.ApprovedAt), EndedAt: micros(h.EndedAt)}
-	travels := w.State == model.WhisperTravelling
-	if travels && h.State == model.HopPlanned {
-		r.QueuedAt = r.ReadyAt
-	}
-	if travels && h.State == model.HopHeld {
-		r.DueAt = r.HoldUntil
-	}
+	r.QueuedAt, r.DueAt = micros(w.QueuedAt(h)), micros(w.DueAt(h))
 	if h.State.AtBox() {
 		r.AtBox = 1
 	}
@@ -51,10 +45,10 @@ func (tx *Tx) saveHop(ctx context.Context, r sqlcgen.Hop, isNew bool) error {
 }
 
 // NextReadyHop finds the hop that waits longest for a device: planned, ready, in
-// a whisper that travels. Index hops_queued. After ReleaseDevice in the same
+// a whisper that travels, and not put off until after now. Index hops_queued. After ReleaseDevice in the same
 // transaction it misses none.
-func (tx *Tx) NextReadyHop(ctx context.Context, deviceID string) (hopID, whisperID string, ok bool, err error) {
-	r, err := tx.q.NextReadyHop(ctx, deviceID)
+func (tx *Tx) NextReadyHop(ctx context.Context, deviceID string, now time.Time) (hopID, whisperID string, ok bool, err error) {
+	r, err := tx.q.NextReadyHop(ctx, sqlcgen.NextReadyHopParams{DeviceID: deviceID, At: micros(now)})
 	if err = wrap(err, "find a device's next hop"); errors.Is(err, ErrNotFound) {
 		return "", "", false, nil
 	}
@@ -63,39 +57,55 @@ func (tx *Tx) NextReadyHop(ctx context.Context, deviceID string) (hopID, whisper
 
 // IdleDevicesWithTurn lists devices that serve no hop although one waits for
 // them. Index hops_waiting: it meets all hops that wait now, and no others.
-func (tx *Tx) IdleDevicesWithTurn(ctx context.Context, limit int) ([]string, error) {
-	ids, err := tx.q.IdleDevicesWithTurn(ctx, page(limit))
+func (tx *Tx) IdleDevicesWithTurn(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	ids, err := tx.q.IdleDevicesWithTurn(ctx, sqlcgen.IdleDevicesWithTurnParams{At: micros(now), Limit: page(limit)})
 	return ids, wrap(err, "list idle devices with a turn")
 }
 
-// HopRef is a held hop whose pause has an end.
+// HopRef is a hop that the clock changes at a time.
 type HopRef struct {
 	HopID     string
 	WhisperID string
 	Position  int
-	HoldUntil time.Time
+	DueAt     time.Time
 }
 
-// DueHeld lists held hops of travelling whispers whose pause has ended by now,
-// oldest first. Index hops_due.
-func (tx *Tx) DueHeld(ctx context.Context, now time.Time, limit int) ([]HopRef, error) {
-	rows, err := tx.q.DueHeld(ctx, sqlcgen.DueHeldParams{At: micros(now), Limit: page(limit)})
+// DueHops lists hops of travelling whispers whose hold, reminder or deadline is
+// due by now, oldest first. Index hops_due.
+func (tx *Tx) DueHops(ctx context.Context, now time.Time, limit int) ([]HopRef, error) {
+	rows, err := tx.q.DueHops(ctx, sqlcgen.DueHopsParams{At: micros(now), Limit: page(limit)})
 	if err != nil {
-		return nil, wrap(err, "list hops whose pause ended")
+		return nil, wrap(err, "list hops that are due")
 	}
-	return list(rows, func(r sqlcgen.DueHeldRow) (HopRef, error) {
+	return list(rows, func(r sqlcgen.DueHopsRow) (HopRef, error) {
 		return HopRef{r.ID, r.WhisperID, int(r.Position), moment(r.DueAt)}, nil
 	})
 }
 
-// NextHeld says when the next pause of a travelling whisper ends; the zero time
-// where none does. Index hops_due.
-func (tx *Tx) NextHeld(ctx context.Context) (time.Time, error) {
-	due, err := tx.q.NextHeld(ctx)
-	if err = wrap(err, "find the next pause's end"); errors.Is(err, ErrNotFound) {
+// NextDue says when the next hop is due; the zero time where none is. Index hops_due.
+func (tx *Tx) NextDue(ctx context.Context) (time.Time, error) {
+	due, err := tx.q.NextDue(ctx)
+	if err = wrap(err, "find what is due next"); errors.Is(err, ErrNotFound) {
 		return time.Time{}, nil
 	}
 	return moment(due), err
+}
+
+// EarlierOffer says when the device was offered its n-th latest turn, n from 1;
+// the zero time where it had fewer. Index hops_offered.
+func (tx *Tx) EarlierOffer(ctx context.Context, deviceID string, n int) (time.Time, error) {
+	at, err := tx.q.EarlierOffer(ctx, sqlcgen.EarlierOfferParams{DeviceID: deviceID, Offset: int32(min(max(n, 1), MaxPage)) - 1}) //nolint:gosec // bounded
+	if err = wrap(err, "find an earlier offer"); errors.Is(err, ErrNotFound) {
+		return time.Time{}, nil
+	}
+	return moment(at), err
+}
+
+// PlannedAt lists whispers in which a device has a turn that it was never
+// offered. Index hops_seq.
+func (tx *Tx) PlannedAt(ctx context.Context, deviceID string, limit int) ([]string, error) {
+	ids, err := tx.q.PlannedAt(ctx, sqlcgen.PlannedAtParams{DeviceID: deviceID, Limit: page(limit)})
+	return ids, wrap(err, "list a device's planned turns")
 }
 
 // OfferRow is a hop as its box has to know of it, with what of the whisper matters there.

@@ -202,7 +202,7 @@ func TestNoReadyHopIsMissed(t *testing.T) {
 					}
 					var hop string
 					var err error
-					if hop, _, ok, err = tx.NextReadyHop(ctx, d.ID); err == nil && ok {
+					if hop, _, ok, err = tx.NextReadyHop(ctx, d.ID, noon.Add(time.Hour)); err == nil && ok {
 						_, ok, err = tx.ClaimDevice(ctx, d.ID, hop)
 					}
 					return err
@@ -247,7 +247,7 @@ func TestReadyHopIsSeenByWhoFreesTheBox(t *testing.T) {
 					return err
 				}
 				var err error
-				_, _, found, err = tx.NextReadyHop(ctx, d.ID)
+				_, _, found, err = tx.NextReadyHop(ctx, d.ID, noon.Add(time.Hour))
 				return err
 			})
 			freed <- found

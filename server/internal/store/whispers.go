@@ -205,6 +205,9 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 	if err != nil {
 		return wrap(err, "save a whisper")
 	}
+	if err := tx.clearPlaces(ctx, w, old); err != nil {
+		return err
+	}
 	kept := 0
 	for i := range w.Hops {
 		row, err := hopRow(w, &w.Hops[i])
@@ -216,7 +219,7 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 			kept++
 		}
 		if ok && was == row {
-			continue
+			continue // nor did its place change
 		}
 		if err := tx.saveHop(ctx, row, !ok); err != nil {
 			return err
@@ -232,6 +235,22 @@ func (tx *Tx) SaveWhisper(ctx context.Context, w *model.Whisper) error {
 	}
 	w.Version++
 	return tx.remember(w)
+}
+
+// clearPlaces lets hops that change places leave them first: no two may stand
+// at one place, not even between two statements.
+func (tx *Tx) clearPlaces(ctx context.Context, w *model.Whisper, old seen) error {
+	for i := range w.Hops {
+		was, ok := old.hops[w.Hops[i].ID]
+		if !ok || was.Position == int64(w.Hops[i].Position) {
+			continue
+		}
+		was.Position = -was.Position
+		if err := tx.saveHop(ctx, was, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Whispers lists a project's whispers, newest first, from after the id given.

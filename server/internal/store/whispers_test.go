@@ -174,7 +174,7 @@ func TestReadyAndHeldHops(t *testing.T) {
 		}
 		next := func() string {
 			return view(t, s, func(tx *Tx) (string, error) {
-				hop, whisper, ok, err := tx.NextReadyHop(ctx, "d")
+				hop, whisper, ok, err := tx.NextReadyHop(ctx, "d", noon.Add(time.Hour))
 				if ok != (hop != "") || ok != (whisper != "") {
 					t.Errorf("%q, %q, %v", hop, whisper, ok)
 				}
@@ -182,7 +182,7 @@ func TestReadyAndHeldHops(t *testing.T) {
 			})
 		}
 		idle := func() []string {
-			return view(t, s, func(tx *Tx) ([]string, error) { return tx.IdleDevicesWithTurn(ctx, 10) })
+			return view(t, s, func(tx *Tx) ([]string, error) { return tx.IdleDevicesWithTurn(ctx, noon.Add(time.Hour), 10) })
 		}
 		must(t, s, func(tx *Tx) error {
 			return errors.Join(tx.CreateDevice(ctx, d), tx.CreateWhisper(ctx, first), tx.CreateWhisper(ctx, second))
@@ -217,10 +217,10 @@ func TestReadyAndHeldHops(t *testing.T) {
 		}
 
 		due := func(now time.Time) []HopRef {
-			return view(t, s, func(tx *Tx) ([]HopRef, error) { return tx.DueHeld(ctx, now, 10) })
+			return view(t, s, func(tx *Tx) ([]HopRef, error) { return tx.DueHops(ctx, now, 10) })
 		}
 		held := func() time.Time {
-			return view(t, s, func(tx *Tx) (time.Time, error) { return tx.NextHeld(ctx) })
+			return view(t, s, func(tx *Tx) (time.Time, error) { return tx.NextDue(ctx) })
 		}
 		if !held().IsZero() || len(due(noon.Add(time.Hour))) != 0 {
 			t.Error("nothing is held")

@@ -6,18 +6,18 @@ SELECT whisper_id FROM hops WHERE id = ?;
 
 -- name: NextReadyHop :one
 SELECT id, whisper_id FROM hops
-WHERE device_id = ? AND queued_at > 0 ORDER BY queued_at, id LIMIT 1;
+WHERE device_id = ? AND queued_at > 0 AND queued_at <= sqlc.arg(at) ORDER BY queued_at, id LIMIT 1;
 
 -- The cross join makes SQLite begin with the hops that wait, not with all devices.
 -- name: IdleDevicesWithTurn :many
 SELECT DISTINCT devices.id FROM hops CROSS JOIN devices
-WHERE hops.queued_at > 0 AND devices.id = hops.device_id AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?;
+WHERE hops.queued_at > 0 AND hops.queued_at <= sqlc.arg(at) AND devices.id = hops.device_id AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?;
 
--- name: DueHeld :many
+-- name: DueHops :many
 SELECT id, whisper_id, position, due_at FROM hops
 WHERE due_at > 0 AND due_at <= sqlc.arg(at) ORDER BY due_at, id LIMIT ?;
 
--- name: NextHeld :one
+-- name: NextDue :one
 SELECT due_at FROM hops WHERE due_at > 0 ORDER BY due_at LIMIT 1;
 
 -- name: OffersSince :many
@@ -36,3 +36,11 @@ SELECT whisper_id, position FROM hops WHERE device_id = ? AND at_box = 1;
 -- name: LastApproved :one
 SELECT position, reply_id FROM hops
 WHERE whisper_id = ? AND position < ? AND state = 'approved' ORDER BY position DESC LIMIT 1;
+
+-- name: EarlierOffer :one
+SELECT offered_at FROM hops WHERE device_id = ? AND offered_at > 0
+ORDER BY offered_at DESC, id DESC LIMIT 1 OFFSET ?;
+
+-- Hops that were never offered have no number of an offer.
+-- name: PlannedAt :many
+SELECT whisper_id FROM hops WHERE device_id = ? AND seq = 0 AND state = 'planned' LIMIT ?;

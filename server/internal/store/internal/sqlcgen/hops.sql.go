@@ -9,32 +9,32 @@ import (
 	"context"
 )
 
-const dueHeld = `-- name: DueHeld :many
+const dueHops = `-- name: DueHops :many
 SELECT id, whisper_id, position, due_at FROM hops
 WHERE due_at > 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?
 `
 
-type DueHeldParams struct {
+type DueHopsParams struct {
 	At    int64
 	Limit int32
 }
 
-type DueHeldRow struct {
+type DueHopsRow struct {
 	ID        string
 	WhisperID string
 	Position  int64
 	DueAt     int64
 }
 
-func (q *Queries) DueHeld(ctx context.Context, arg DueHeldParams) ([]DueHeldRow, error) {
-	rows, err := q.db.QueryContext(ctx, dueHeld, arg.At, arg.Limit)
+func (q *Queries) DueHops(ctx context.Context, arg DueHopsParams) ([]DueHopsRow, error) {
+	rows, err := q.db.QueryContext(ctx, dueHops, arg.At, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []DueHeldRow
+	var items []DueHopsRow
 	for rows.Next() {
-		var i DueHeldRow
+		var i DueHopsRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.WhisperID,
@@ -52,6 +52,23 @@ func (q *Queries) DueHeld(ctx context.Context, arg DueHeldParams) ([]DueHeldRow,
 		return nil, err
 	}
 	return items, nil
+}
+
+const earlierOffer = `-- name: EarlierOffer :one
+SELECT offered_at FROM hops WHERE device_id = ? AND offered_at > 0
+ORDER BY offered_at DESC, id DESC LIMIT 1 OFFSET ?
+`
+
+type EarlierOfferParams struct {
+	DeviceID string
+	Offset   int32
+}
+
+func (q *Queries) EarlierOffer(ctx context.Context, arg EarlierOfferParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, earlierOffer, arg.DeviceID, arg.Offset)
+	var offered_at int64
+	err := row.Scan(&offered_at)
+	return offered_at, err
 }
 
 const hopsAtBox = `-- name: HopsAtBox :many
@@ -138,12 +155,17 @@ func (q *Queries) HopsOfWhisper(ctx context.Context, whisperID string) ([]Hop, e
 
 const idleDevicesWithTurn = `-- name: IdleDevicesWithTurn :many
 SELECT DISTINCT devices.id FROM hops CROSS JOIN devices
-WHERE hops.queued_at > 0 AND devices.id = hops.device_id AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?
+WHERE hops.queued_at > 0 AND hops.queued_at <= ? AND devices.id = hops.device_id AND devices.active_hop = '' AND devices.revoked_at = 0 LIMIT ?
 `
 
+type IdleDevicesWithTurnParams struct {
+	At    int64
+	Limit int32
+}
+
 // The cross join makes SQLite begin with the hops that wait, not with all devices.
-func (q *Queries) IdleDevicesWithTurn(ctx context.Context, limit int32) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, idleDevicesWithTurn, limit)
+func (q *Queries) IdleDevicesWithTurn(ctx context.Context, arg IdleDevicesWithTurnParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, idleDevicesWithTurn, arg.At, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -187,12 +209,12 @@ func (q *Queries) LastApproved(ctx context.Context, arg LastApprovedParams) (Las
 	return i, err
 }
 
-const nextHeld = `-- name: NextHeld :one
+const nextDue = `-- name: NextDue :one
 SELECT due_at FROM hops WHERE due_at > 0 ORDER BY due_at LIMIT 1
 `
 
-func (q *Queries) NextHeld(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, nextHeld)
+func (q *Queries) NextDue(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, nextDue)
 	var due_at int64
 	err := row.Scan(&due_at)
 	return due_at, err
@@ -200,16 +222,21 @@ func (q *Queries) NextHeld(ctx context.Context) (int64, error) {
 
 const nextReadyHop = `-- name: NextReadyHop :one
 SELECT id, whisper_id FROM hops
-WHERE device_id = ? AND queued_at > 0 ORDER BY queued_at, id LIMIT 1
+WHERE device_id = ? AND queued_at > 0 AND queued_at <= ? ORDER BY queued_at, id LIMIT 1
 `
+
+type NextReadyHopParams struct {
+	DeviceID string
+	At       int64
+}
 
 type NextReadyHopRow struct {
 	ID        string
 	WhisperID string
 }
 
-func (q *Queries) NextReadyHop(ctx context.Context, deviceID string) (NextReadyHopRow, error) {
-	row := q.db.QueryRowContext(ctx, nextReadyHop, deviceID)
+func (q *Queries) NextReadyHop(ctx context.Context, arg NextReadyHopParams) (NextReadyHopRow, error) {
+	row := q.db.QueryRowContext(ctx, nextReadyHop, arg.DeviceID, arg.At)
 	var i NextReadyHopRow
 	err := row.Scan(&i.ID, &i.WhisperID)
 	return i, err
@@ -348,6 +375,39 @@ func (q *Queries) OffersSince(ctx context.Context, arg OffersSinceParams) ([]Off
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const plannedAt = `-- name: PlannedAt :many
+SELECT whisper_id FROM hops WHERE device_id = ? AND seq = 0 AND state = 'planned' LIMIT ?
+`
+
+type PlannedAtParams struct {
+	DeviceID string
+	Limit    int32
+}
+
+// Hops that were never offered have no number of an offer.
+func (q *Queries) PlannedAt(ctx context.Context, arg PlannedAtParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, plannedAt, arg.DeviceID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var whisper_id string
+		if err := rows.Scan(&whisper_id); err != nil {
+			return nil, err
+		}
+		items = append(items, whisper_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
