@@ -16,6 +16,7 @@ type boxRow struct {
 	model.Device
 	Presence presence
 	Chosen   bool
+	Place    string // in an order of one's own
 }
 
 // SaysSimulated reports whether the box's own name for its board says that it

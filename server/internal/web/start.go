@@ -1,11 +1,14 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"net/http"
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,6 +25,7 @@ type startView struct {
 	Boxes   []boxRow
 	More    bool // there are more boxes than the page shows
 	Form    startForm
+	Plan    [][]string // the orders as they would be; nil: not asked for
 }
 
 type startForm struct {
@@ -33,13 +37,16 @@ type startForm struct {
 	Count                string
 	Seed                 string
 	Key                  string
+	Design               string
+	Rows                 string            // the table of an uploaded order
+	Places               map[string]string // of a fixed order, by box
 }
 
 func (w *Web) startShow(c echo.Context) error {
-	return w.start(c, http.StatusOK, startForm{Count: "1", Key: relay.NewKey()}, nil)
+	return w.start(c, http.StatusOK, startForm{Count: "1", Key: relay.NewKey(), Design: string(relay.Shuffled)}, nil, nil)
 }
 
-func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) error {
+func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e *model.Error) error {
 	ctx := c.Request().Context()
 	p, err := w.Relay.Project(ctx, actor(c), c.Param("project"))
 	if err != nil {
@@ -49,7 +56,10 @@ func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) err
 	if err != nil {
 		return err
 	}
-	v := startView{Project: p, Form: f}
+	if !actor(c).MayIn(p, model.Steer) {
+		return model.Forbidden(model.Steer)
+	}
+	v := startView{Project: p, Form: f, Plan: plan}
 	if len(devices) > boxChoice {
 		devices, v.More = devices[:boxChoice], true
 	}
@@ -57,7 +67,7 @@ func (w *Web) start(c echo.Context, status int, f startForm, e *model.Error) err
 		if !d.RevokedAt.IsZero() {
 			continue
 		}
-		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d), Chosen: slices.Contains(f.Chosen, d.ID)})
+		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d), Chosen: slices.Contains(f.Chosen, d.ID), Place: f.Places[d.ID]})
 	}
 	return w.show(c, status, "start", page{Title: "Start a whisper", Nav: "projects", Data: v, Error: e})
 }
@@ -72,29 +82,65 @@ func (w *Web) startSubmit(c echo.Context) error {
 	f := startForm{
 		Title: form.Get("title"), Audio: form.Get("audio"), Image: form.Get("image"),
 		AudioName: form.Get("audio_name"), ImageName: form.Get("image_name"), Chosen: form["box"],
-		Count: form.Get("count"), Seed: form.Get("seed"), Key: form.Get("key"),
+		Count: form.Get("count"), Seed: strings.TrimSpace(form.Get("seed")), Key: form.Get("key"),
+		Design: cmp.Or(form.Get("design"), string(relay.Shuffled)), Rows: form.Get("rows"), Places: map[string]string{},
+	}
+	for _, id := range f.Chosen {
+		f.Places[id] = form.Get("place-" + id)
 	}
 	count, err := strconv.Atoi(f.Count)
 	if err != nil || count < 1 {
 		e := model.RefuseField("count", "This is not a number of whispers to start.", fmt.Sprintf("Choose 1 to %d.", model.MaxWhispers))
-		return w.start(c, http.StatusUnprocessableEntity, f, e)
+		return w.start(c, http.StatusUnprocessableEntity, f, nil, e)
 	}
-	started, err := w.Relay.Start(c.Request().Context(), actor(c), relay.StartRequest{
+	request := relay.StartRequest{
 		ProjectID: c.Param("project"), Title: f.Title, Audio: uploadID(f.Audio), Image: uploadID(f.Image),
-		Boxes: f.Chosen, Count: count, Seed: f.Seed, Key: f.Key,
-	})
-	if err != nil {
-		e, err := refusal(err)
+		Boxes: f.inPlaces(), Count: count, Seed: f.Seed, Key: f.Key, Design: relay.Design(f.Design), Rows: f.Rows,
+	}
+	if form.Get("step") == "preview" {
+		plan, seed, err := w.Relay.Preview(c.Request().Context(), actor(c), request)
 		if err != nil {
-			return err
+			return w.startRefused(c, f, err)
 		}
-		f.forget(e)
-		return w.start(c, http.StatusUnprocessableEntity, f, e)
+		f.Seed = seed
+		return w.start(c, http.StatusOK, f, plan.Rows, nil)
+	}
+	started, err := w.Relay.Start(c.Request().Context(), actor(c), request)
+	if err != nil {
+		return w.startRefused(c, f, err)
 	}
 	if len(started) == 1 {
 		return c.Redirect(http.StatusSeeOther, "/whispers/"+started[0].ID)
 	}
 	return c.Redirect(http.StatusSeeOther, "/projects/"+c.Param("project"))
+}
+
+// startRefused shows the form again with what is wrong with it.
+func (w *Web) startRefused(c echo.Context, f startForm, err error) error {
+	e, err := refusal(err)
+	if err != nil {
+		return err
+	}
+	f.forget(e)
+	return w.start(c, http.StatusUnprocessableEntity, f, nil, e)
+}
+
+// inPlaces are the chosen boxes; for an order of one's own by their places,
+// those without a place last.
+func (f *startForm) inPlaces() []string {
+	chosen := slices.Clone(f.Chosen)
+	if f.Design != string(relay.Fixed) {
+		return chosen
+	}
+	place := func(id string) int {
+		n, err := strconv.Atoi(strings.TrimSpace(f.Places[id]))
+		if err != nil || n < 1 {
+			return math.MaxInt
+		}
+		return n
+	}
+	slices.SortStableFunc(chosen, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return chosen
 }
 
 // forget drops a file that the server does not have any more.

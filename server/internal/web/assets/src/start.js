@@ -1,3 +1,4 @@
+import './design.js';
 // The page that starts a whisper: each file is uploaded as soon as it is chosen, resuming after any cut.
 //
 // A form takes part by data-upload (the tus endpoint). Each of its .upload blocks has a file input with
