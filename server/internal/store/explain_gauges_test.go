@@ -14,6 +14,9 @@ func init() {
 	} {
 		indexes[name] = index
 	}
+	for _, name := range []string{"CountDueMails", "CountDueDeliveries"} {
+		walks[name] = "it counts what is due, which nearly all of the test's rows are; what is done has 0 there"
+	}
 	morePlans = append(morePlans, morePlan{
 		tables: []string{"deliveries"},
 		fill:   func(context.Context, *Tx) error { return nil },
