@@ -29,6 +29,9 @@ func (t teller) Look(device string) {
 func (t teller) Recall(device string, hop protocol.HopRef) {
 	t.a.hub.Send(device, protocol.TypeRecall, hop)
 }
+func (t teller) Remind(device string, hop protocol.HopRef) {
+	t.a.hub.Send(device, protocol.TypeRemind, hop)
+}
 func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
 func (t teller) Happened(project string) {
 	t.a.bus.Publish(bus.Project(project))

@@ -221,7 +221,7 @@ func (s *Service) BoxesByID(ctx context.Context, ids []string) (map[string]model
 }
 
 // RevokeBox ends a device for good and closes its connection at once. Its
-// unanswered turn stays visible; ending the whisper is the researcher's choice.
+// turns wait for a person's decision.
 func (s *Service) RevokeBox(ctx context.Context, actor model.Actor, id string) error {
 	if err := allow(actor, model.ManageBoxes); err != nil {
 		return err
@@ -238,7 +238,7 @@ func (s *Service) RevokeBox(ctx context.Context, actor model.Actor, id string) e
 		if err := w.RevokeDevice(ctx, id, w.now); err != nil {
 			return err
 		}
-		return s.tellRemoved(ctx, w, d)
+		return s.stalledByRemoval(ctx, w, d)
 	})
 }
 

@@ -96,7 +96,11 @@ func (s *Service) Progress(ctx context.Context, device string, step protocol.Mes
 		if err != nil {
 			return err
 		}
-		_, err = s.step(ctx, w, wh, route.Progressed{Position: hop.Position, Epoch: p.Epoch, Step: step}, nil)
+		d, err := w.Device(ctx, device)
+		if err != nil {
+			return err
+		}
+		_, err = s.step(ctx, w, wh, route.Progressed{Position: hop.Position, Epoch: p.Epoch, Step: step, Clock: s.clockAt(wh, d)}, nil)
 		return err
 	})
 }
@@ -246,7 +250,11 @@ func (s *Service) TakeBack(ctx context.Context, device, hopID, replyID string) (
 		if err != nil {
 			return err
 		}
-		next, err := s.step(ctx, w, wh, route.TakenBack{Position: hop.Position, Reply: replyID, Seq: seq}, &reply)
+		d, err := w.Device(ctx, device)
+		if err != nil {
+			return err
+		}
+		next, err := s.step(ctx, w, wh, route.TakenBack{Position: hop.Position, Reply: replyID, Seq: seq, Clock: s.clockAt(wh, d)}, &reply)
 		if err != nil {
 			return err
 		}

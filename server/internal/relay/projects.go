@@ -150,7 +150,18 @@ func (s *Service) Pause(ctx context.Context, actor model.Actor, id string) error
 
 // Resume lets a paused whisper travel on.
 func (s *Service) Resume(ctx context.Context, actor model.Actor, id string) error {
-	return s.steer(ctx, actor, id, route.Resume{})
+	return s.do(ctx, func(w *work) error {
+		wh, _, err := s.whisperOf(ctx, w.Tx, actor, id, model.Steer)
+		if err != nil {
+			return err
+		}
+		c, err := s.clockOf(ctx, w.Tx, wh)
+		if err != nil {
+			return err
+		}
+		_, err = s.step(ctx, w, wh, route.Resume{Clock: c}, nil)
+		return err
+	})
 }
 
 // End stops a whisper for good.

@@ -21,6 +21,8 @@ type Teller interface {
 	Look(device string)
 	// Recall tells a box that a turn is over.
 	Recall(device string, hop protocol.HopRef)
+	// Remind lets a box say once more that a turn waits there.
+	Remind(device string, hop protocol.HopRef)
 	// Changed tells open pages that a whisper changed.
 	Changed(whisper string)
 	// Happened tells streams and hooks that a project's history goes on.
@@ -186,7 +188,15 @@ func (s *Service) carryOut(ctx context.Context, w *work, wh model.Whisper, a rou
 		reply.State = protocol.ReplyTakenBack
 		reply.TakenBack = w.now
 	case route.Wake:
-		w.after(func(Teller) { s.wakeHolds() })
+		w.after(func(Teller) { s.wakeWork() })
+	case route.Remind:
+		hop, _ := wh.Hop(a.Position)
+		ref := protocol.HopRef{Hop: hop.ID, Epoch: hop.Epoch}
+		w.after(func(t Teller) { t.Remind(a.Device, ref) })
+	case route.Ask:
+		return s.ask(ctx, w, wh, a)
+	case route.Decided:
+		s.decided(w, wh, a)
 	case route.Complete:
 		return s.queueCompletion(ctx, w, wh)
 	case route.Note:
@@ -249,25 +259,42 @@ func (s *Service) serve(ctx context.Context, w *work, device string) error {
 		return err
 	}
 	d, err := w.Device(ctx, device)
-	if err != nil || d.ActiveHop != "" || !d.RevokedAt.IsZero() {
+	if err != nil || d.ActiveHop != "" {
 		return err
 	}
-	hopID, whisperID, ok, err := w.NextReadyHop(ctx, device, w.now)
+	if !d.RevokedAt.IsZero() {
+		return s.stalledByRemoval(ctx, w, d)
+	}
+	wh, hop, ok, err := s.nextTurn(ctx, w, device)
 	if err != nil || !ok {
 		return err
 	}
-	seq, ok, err := w.ClaimDevice(ctx, device, hopID)
+	seq, ok, err := w.ClaimDevice(ctx, device, hop.ID)
 	if err != nil || !ok {
 		return err
 	}
-	wh, err := w.Whisper(ctx, whisperID)
-	if err != nil {
-		return err
-	}
-	hop, _ := wh.HopByID(hopID)
-	if _, err := s.step(ctx, w, wh, route.Offered{Position: hop.Position, Seq: seq}, nil); err != nil {
+	if _, err := s.step(ctx, w, wh, route.Offered{Position: hop.Position, Seq: seq, Clock: s.clockAt(wh, d)}, nil); err != nil {
 		return err
 	}
 	w.after(func(t Teller) { t.Look(device) })
 	return nil
+}
+
+// nextTurn finds the oldest turn that a box may be offered now. Turns that come
+// too soon after others are put off on the way.
+func (s *Service) nextTurn(ctx context.Context, w *work, device string) (wh model.Whisper, hop *model.Hop, ok bool, err error) {
+	for {
+		hopID, whisperID, ok, err := w.NextReadyHop(ctx, device, w.now)
+		if err != nil || !ok {
+			return wh, nil, false, err
+		}
+		if wh, err = w.Whisper(ctx, whisperID); err != nil {
+			return wh, nil, false, err
+		}
+		hop, _ := wh.HopByID(hopID)
+		later, err := s.notYet(ctx, w, &wh, hop)
+		if err != nil || !later {
+			return wh, hop, err == nil, err
+		}
+	}
 }

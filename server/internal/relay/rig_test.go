@@ -45,6 +45,7 @@ func (x *told) note(format string, args ...any) {
 }
 func (x *told) Look(device string)                        { x.note("look %s", device) }
 func (x *told) Recall(device string, hop protocol.HopRef) { x.note("recall %s %d", device, hop.Epoch) }
+func (x *told) Remind(device string, hop protocol.HopRef) { x.note("remind %s %d", device, hop.Epoch) }
 func (x *told) Changed(string)                            {}
 func (x *told) Happened(string)                           {}
 func (x *told) BoxesChanged()                             {}

@@ -10,7 +10,7 @@ import (
 	"illumi/server/internal/store"
 )
 
-func (s *Service) wakeHolds() {
+func (s *Service) wakeWork() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -24,15 +24,16 @@ const (
 	batch       = 50
 )
 
-// Work lets answers go on when their pause is over, until ctx ends. Several
+// Work lets answers go on when their pause is over, and does what deadlines
+// ask for, until ctx ends. Several
 // servers may run it: each step is a compare-and-set.
 func (s *Service) Work(ctx context.Context) error {
 	patrol := time.NewTicker(patrolEvery)
 	defer patrol.Stop()
 	for {
-		next, err := s.releaseHolds(ctx)
+		next, err := s.doDue(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("holds could not be looked through", "error", err)
+			s.log.Error("what is due could not be looked through", "error", err)
 			next = s.now().Add(time.Second)
 		}
 		wait := patrolEvery
@@ -49,17 +50,17 @@ func (s *Service) Work(ctx context.Context) error {
 			timer.Stop()
 		case <-patrol.C:
 			timer.Stop()
-			if err := s.patrol(ctx); err != nil && ctx.Err() == nil {
+			if err := s.ServeWaiting(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("waiting boxes could not be looked through", "error", err)
 			}
 		}
 	}
 }
 
-// releaseHolds forwards every answer whose pause is over and says when the
-// next one will be; zero where none is held. A whisper that cannot go on does
+// doDue forwards every answer whose pause is over, does what deadlines ask for,
+// and says when the next is due; zero where none is. A whisper that cannot go on does
 // not keep the others.
-func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
+func (s *Service) doDue(ctx context.Context) (time.Time, error) {
 	for {
 		var due []store.HopRef
 		var next time.Time
@@ -75,7 +76,7 @@ func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
 		}
 		var failed []error
 		for _, ref := range due {
-			if err := s.holdOver(ctx, ref.WhisperID); err != nil {
+			if err := s.tick(ctx, ref.WhisperID); err != nil {
 				failed = append(failed, fmt.Errorf("relay: let whisper %s go on: %w", ref.WhisperID, err))
 			}
 		}
@@ -85,18 +86,24 @@ func (s *Service) releaseHolds(ctx context.Context) (time.Time, error) {
 	}
 }
 
-func (s *Service) holdOver(ctx context.Context, whisper string) error {
+func (s *Service) tick(ctx context.Context, whisper string) error {
 	return s.do(ctx, func(w *work) error {
 		wh, err := w.Whisper(ctx, whisper)
 		if err != nil {
 			return err
 		}
-		_, err = s.step(ctx, w, wh, route.Tick{}, nil)
+		c, err := s.clockOf(ctx, w.Tx, wh)
+		if err != nil {
+			return err
+		}
+		_, err = s.step(ctx, w, wh, route.Tick{Clock: c}, nil)
 		return err
 	})
 }
 
-func (s *Service) patrol(ctx context.Context) error {
+// ServeWaiting offers turns to free boxes that have some waiting: those whose
+// time came, and what a crash left. Work does it now and then.
+func (s *Service) ServeWaiting(ctx context.Context) error {
 	var idle []string
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
 		idle, err = tx.IdleDevicesWithTurn(ctx, s.now(), batch)

@@ -121,6 +121,7 @@ func (teller) Recall(string, protocol.HopRef) {}
 func (t teller) Changed(whisper string)       { t.bus.Publish(bus.Whisper(whisper)) }
 func (t teller) BoxesChanged()                { t.bus.Publish(bus.Boxes) }
 func (teller) Revoked(string)                 {}
+func (teller) Remind(string, protocol.HopRef) {}
 func (t teller) MailQueued()                  { t.bus.Publish(bus.Mails) }
 func (teller) Unnamed([]string, time.Time)    {}
 func (teller) Happened(string)                {}
