@@ -31,7 +31,8 @@ var pages = map[string][]string{
 	"projects":         {"projects.html"},
 	"project":          {"project.html", "whispers.html"},
 	"start":            {"start.html"},
-	"whisper":          {"whisper.html", "chain.html"},
+	"whisper":          {"whisper.html", "chain.html", "decide-panel.html"},
+	"decide":           {"decide.html"},
 	"boxes":            {"boxes.html", "boxlist.html"},
 	"export":           {"export.html"},
 	"first-generation": {"first-generation.html"},
@@ -45,6 +46,8 @@ var pages = map[string][]string{
 	"account":          {"account.html", "pwfields.html"},
 	"people":           {"people.html"},
 	"error":            {"error.html"},
+	"members":          {"members.html"},
+	"settings":         {"settings.html"},
 }
 
 type views map[string]*template.Template
@@ -64,16 +67,17 @@ func parseViews() (views, error) {
 }
 
 var funcs = template.FuncMap{
-	"asset":    func(name string) string { return "/assets/" + assets.Path(name) },
-	"built":    func(name string) bool { return assets.Path(name) != name },
-	"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-	"code":     protocol.FormatCode,
-	"duration": length,
-	"bytes":    size,
-	"plural":   plural,
-	"dict":     dict,
-	"wrong":    wrong,
+	"asset":     func(name string) string { return "/assets/" + assets.Path(name) },
+	"built":     func(name string) bool { return assets.Path(name) != name },
+	"rfc3339":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"clock":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"code":      protocol.FormatCode,
+	"duration":  length,
+	"bytes":     size,
+	"plural":    plural,
+	"dict":      dict,
+	"wrong":     wrong,
+	"roleWords": func(r model.ProjectRole) string { return roleWords[r] },
 }
 
 // wrong reports whether a refusal is about this field of the form.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -39,10 +40,11 @@ type projectForm struct {
 	Title      string
 	Forwarding model.Forwarding
 	Minutes    string
+	Turns      string // of one box in seven days
 }
 
 func (w *Web) projectList(c echo.Context) error {
-	return w.projects(c, http.StatusOK, projectForm{Forwarding: model.ForwardPause, Minutes: "10"}, nil)
+	return w.projects(c, http.StatusOK, projectForm{Forwarding: model.ForwardPause, Minutes: "10", Turns: "2"}, nil)
 }
 
 func (w *Web) projects(c echo.Context, status int, f projectForm, e *model.Error) error {
@@ -81,10 +83,14 @@ func (w *Web) waiting(c echo.Context, project string) ([]whisperRow, error) {
 }
 
 func (w *Web) projectCreate(c echo.Context) error {
-	f := projectForm{Title: c.FormValue("title"), Forwarding: model.Forwarding(c.FormValue("forwarding")), Minutes: c.FormValue("minutes")}
+	f := projectForm{Title: c.FormValue("title"), Forwarding: model.Forwarding(c.FormValue("forwarding")), Minutes: c.FormValue("minutes"), Turns: c.FormValue("turns")}
 	p := model.Project{Title: f.Title, Forwarding: f.Forwarding}
 	var err error
-	if f.Forwarding == model.ForwardPause {
+	// A program that posts the form without the field sets no limit.
+	if p.Settings.TurnsPerWeek, err = strconv.Atoi(cmp.Or(f.Turns, "0")); err != nil || p.Settings.TurnsPerWeek < 0 || p.Settings.TurnsPerWeek > model.MaxTurnsPerWeek {
+		err = model.RefuseField("turns", "This is not a number of turns.", "Write a number up to 100, or 0 for no limit.")
+	}
+	if err == nil && f.Forwarding == model.ForwardPause {
 		var minutes float64
 		if minutes, err = strconv.ParseFloat(f.Minutes, 64); err != nil || minutes <= 0 || minutes > model.MaxHold.Minutes() {
 			err = model.RefuseField("minutes", "This pause is not a number of minutes.", "Write a number, such as 10.")
@@ -116,6 +122,8 @@ type projectView struct {
 	// MayMails: the reader may see the project's mails, of which so many failed.
 	MayMails    bool
 	FailedMails int
+	MaySteer    bool
+	MayExport   bool
 }
 
 type whisperRow struct {
@@ -180,6 +188,7 @@ func (w *Web) projectView(c echo.Context) (projectView, error) {
 		return v, err
 	}
 	v.MayMails = actor(c).MayIn(v.Project, model.Settle)
+	v.MaySteer, v.MayExport = actor(c).MayIn(v.Project, model.Steer), actor(c).MayIn(v.Project, model.ExportData)
 	v.FailedMails, err = w.Relay.FailedMails(ctx, actor(c), v.Project.ID)
 	return v, err
 }

@@ -62,7 +62,11 @@ func newRig(t *testing.T) *rig {
 	r.must(err)
 	base, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.auth = auth.New(auth.Options{Store: r.db, Key: key, Log: log, Now: r.clock})
+	r.auth = auth.New(auth.Options{
+		MayInvite: func(ctx context.Context, who model.Actor, project string) error {
+			return r.relay.Allowed(ctx, who, project, model.People)
+		},
+		Store: r.db, Key: key, Log: log, Now: r.clock})
 	r.relay = relay.New(relay.Options{Store: r.db, Teller: teller{r.bus}, Composer: letter{}, Now: r.clock, Log: log, Codes: coder{key}})
 	r.web, err = New(Options{
 		Relay: r.relay, Auth: r.auth, Bus: r.bus, Media: r.blobs, PublicURL: "https://illumi.example.org",

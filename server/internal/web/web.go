@@ -101,11 +101,13 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/codes/:code/revoke", w.codeRevoke)
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
 	w.exportRoutes(in)
+	w.projectRoutes(in)
 	w.hookRoutes(in)
 	w.tokenRoutes(in)
 	w.myRoutes(in)
 	w.peopleRoutes(in)
 	w.mailRoutes(in)
+	w.decideRoutes(in)
 	w.firstGenRoutes(in)
 }
 
