@@ -129,7 +129,7 @@ func (s *Service) clockAt(wh model.Whisper, d model.Device) route.Clock {
 	c, err := route.ClockOf(HoursOf(wh.Policy.Hours, d.Site.Hours))
 	if err != nil { // forms check hours, so a row was written by hand
 		s.log.Warn("a box's waking hours cannot be read; the usual ones count", "device", d.ID)
-		c, _ = route.ClockOf(model.DefaultHours()) //nolint:errcheck // constant, and tested
+		c, _ = route.ClockOf(model.DefaultHours()) // a constant, and tested
 	}
 	return c
 }

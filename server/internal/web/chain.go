@@ -23,6 +23,7 @@ type whisperView struct {
 	History  []eventView
 	Answered int
 	Waiting  *hopView // whose turn it is
+	Steers   bool     // the reader may decide about turns
 }
 
 // Travelling, Steerable: what can be done with the whisper now.
@@ -61,6 +62,8 @@ type hopView struct {
 	Waits    bool // nothing happens until somebody at the box does something
 	Lit      bool // answered
 	News     string
+	Plan     string // how its place came about, or why it waits
+	Why      string // why it was passed over or put off
 	Steps    []step
 	Answer   answer
 	Facts    string // what the box tells of how the answer came about
@@ -136,6 +139,7 @@ func (w *Web) hopView(v relay.View, h model.Hop) hopView {
 	out := hopView{
 		Hop: h, Box: box.Name, Presence: here,
 		State: hopState(h, v.Whisper.State, here), Since: hopSince(h), Lit: h.ReplyID != "",
+		Plan: w.planNote(v, h), Why: whyWord(h.Course.Why),
 	}
 	for _, s := range []step{
 		{"turn began", h.OfferedAt}, {"at the box", h.DeliveredAt}, {"heard", h.HeardAt},
@@ -188,6 +192,9 @@ func historyLine(e model.Event, box string) eventView {
 	words, ok := eventWords[e.Kind]
 	if !ok {
 		words = e.Kind
+	}
+	if e.Detail != "" && decisionKinds[e.Kind] {
+		words += " Reason: " + strings.ReplaceAll(whyWord(e.Detail), "%s", "") + "."
 	}
 	before, after, named := strings.Cut(words, "%s")
 	if !named {

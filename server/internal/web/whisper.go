@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"illumi/server/internal/bus"
+	"illumi/server/internal/model"
 )
 
 func (w *Web) view(c echo.Context) (whisperView, error) {
@@ -13,7 +14,9 @@ func (w *Web) view(c echo.Context) (whisperView, error) {
 	if err != nil {
 		return whisperView{}, err
 	}
-	return w.compose(v), nil
+	out := w.compose(v)
+	out.Steers = actor(c).MayIn(v.Project, model.Steer)
+	return out, nil
 }
 
 func (w *Web) whisperShow(c echo.Context) error {

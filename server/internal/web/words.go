@@ -160,7 +160,19 @@ var eventWords = map[string]string{
 	"resumed":                      "The whisper went on.",
 	"ended":                        "The whisper was ended.",
 	"complete":                     "The whisper was complete.",
+	"reminded":                     "%s was asked to say once more that a whisper is there.",
+	"no answer":                    "No answer came from %s for long, and people were asked.",
+	"decision needed":              "No answer came from %s in time. A person has to decide.",
+	"box removed":                  "%s was removed. A person has to decide about its turn.",
+	"waited":                       "Somebody decided to wait longer for %s.",
+	"skipped":                      "The turn of %s was passed over.",
+	"replaced":                     "The turn of %s was given to another box.",
+	"postponed":                    "The turn of %s was put off.",
+	"end decided":                  "Somebody decided to end the whisper at the turn of %s.",
 }
+
+// decisionKinds are lines that may give a reason.
+var decisionKinds = map[string]bool{"waited": true, "skipped": true, "replaced": true, "postponed": true, "end decided": true}
 
 // hopNews is what the summary says of the turn that the whisper waits for.
 func hopNews(h hopView) string {
