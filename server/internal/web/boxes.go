@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -37,7 +38,10 @@ type codeRow struct {
 
 type boxesView struct {
 	Boxes     []boxRow
-	More      bool // there are more than the page shows
+	Find      string // part of a box's name
+	After     string // the last name of the page before
+	More      string // the last name of this page, where there are more
+	Query     string // of this page's own address
 	OpenCodes []codeRow
 	OldCodes  []codeRow
 	MoreCodes bool   // there are older ones than the page shows
@@ -52,12 +56,17 @@ type boxesView struct {
 func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 	ctx := c.Request().Context()
 	v.PublicURL = w.PublicURL
-	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice+1)
+	v.Find, v.After = strings.TrimSpace(c.QueryParam("find")), c.QueryParam("after")
+	if v.Find != "" || v.After != "" {
+		v.Query = "?" + url.Values{"find": {v.Find}, "after": {v.After}}.Encode()
+	}
+	devices, err := w.Relay.Boxes(ctx, v.After, v.Find, boxList+1)
 	if err != nil {
 		return v, err
 	}
-	if len(devices) > boxChoice {
-		devices, v.More = devices[:boxChoice], true
+	if len(devices) > boxList {
+		devices = devices[:boxList]
+		v.More = "?" + url.Values{"find": {v.Find}, "after": {devices[boxList-1].Name}}.Encode()
 	}
 	names := map[string]string{}
 	for _, d := range devices {

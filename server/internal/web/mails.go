@@ -16,7 +16,7 @@ import (
 )
 
 // mailsAtOnce is how many mails the list shows.
-const mailsAtOnce = 50
+const mailsAtOnce = 12
 
 func (w *Web) mailRoutes(in *echo.Group) {
 	in.GET("/mails", w.mailsShow)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -85,4 +86,30 @@ func TestSettings(t *testing.T) {
 	}
 	owner.get(at).has(t, http.StatusOK, `value="24.5"`, `value="Europe/Berlin"`)
 	r.signedIn("other@example.org", model.RoleResearcher).get(at).has(t, http.StatusNotFound)
+}
+
+// Boxes beyond one page are found by name, and a start keeps what was chosen.
+func TestBoxes_search(t *testing.T) {
+	r := newRig(t)
+	admin := r.signedIn("admin@example.org", model.RoleAdmin)
+	var names []string
+	for i := range 25 {
+		names = append(names, fmt.Sprintf("home %02d", i))
+	}
+	ids := r.enrol(admin.actor, names...)
+	first := admin.get("/boxes")
+	first.has(t, http.StatusOK, "home 00", "More boxes", "/boxes?after=home&#43;19&amp;find=")
+	if strings.Contains(first.body, ids[24]) {
+		t.Error("the first page has all")
+	}
+	admin.get("/boxes?after=home+19").has(t, http.StatusOK, "home 20", "home 24", "All boxes")
+	admin.get("/boxes?find=E+24").has(t, http.StatusOK, "home 24")
+	admin.get("/boxes?find=nothing").has(t, http.StatusOK, "No box has this in its name")
+	at := "/projects/" + r.project(admin.actor, "Shore", model.ForwardStraight).ID + "/start"
+	admin.get(at).has(t, http.StatusOK, "Find a box", "There are more boxes than these")
+	found := admin.post(at, url.Values{"step": {"find"}, "find": {"24"}, "box": {ids[3]}, "title": {"Tides"}})
+	found.has(t, http.StatusOK, "home 24", "home 03", `value="Tides"`, `id="box-`+ids[3]+`" name="box" value="`+ids[3]+`" checked`)
+	if strings.Contains(found.body, "home 05") {
+		t.Error("the search finds what does not match")
+	}
 }

@@ -15,12 +15,12 @@ import (
 )
 
 // listLength is one page of a list.
-const listLength = 50
+const listLength = 15
 
 // Projects with whispers on their way say what these wait for: at most
 // waitingProjects of a page, with waitingWhispers each. Both bound the queries.
 const (
-	waitingProjects = 12
+	waitingProjects = 5
 	waitingWhispers = 3
 )
 

@@ -2,7 +2,9 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"path"
@@ -17,8 +19,12 @@ import (
 	"illumi/server/internal/relay"
 )
 
-// boxChoice bounds the boxes that a start page lists.
-const boxChoice = 500
+// boxChoice bounds the boxes that a list to choose one from holds, boxList those
+// of a page; a search finds the others.
+const (
+	boxChoice = 100
+	boxList   = 20
+)
 
 type startView struct {
 	Project model.Project
@@ -40,6 +46,7 @@ type startForm struct {
 	Design               string
 	Rows                 string            // the table of an uploaded order
 	Places               map[string]string // of a fixed order, by box
+	Find                 string            // part of a box's name
 }
 
 func (w *Web) startShow(c echo.Context) error {
@@ -52,7 +59,7 @@ func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e 
 	if err != nil {
 		return err
 	}
-	devices, err := w.Relay.Boxes(ctx, "", "", boxChoice+1)
+	devices, err := w.choosable(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -60,8 +67,8 @@ func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e 
 		return model.Forbidden(model.Steer)
 	}
 	v := startView{Project: p, Form: f, Plan: plan}
-	if len(devices) > boxChoice {
-		devices, v.More = devices[:boxChoice], true
+	if limit := boxList + len(f.Chosen); len(devices) > limit {
+		devices, v.More = devices[:limit], true
 	}
 	for _, d := range devices {
 		if !d.RevokedAt.IsZero() {
@@ -83,10 +90,13 @@ func (w *Web) startSubmit(c echo.Context) error {
 		Title: form.Get("title"), Audio: form.Get("audio"), Image: form.Get("image"),
 		AudioName: form.Get("audio_name"), ImageName: form.Get("image_name"), Chosen: form["box"],
 		Count: form.Get("count"), Seed: strings.TrimSpace(form.Get("seed")), Key: form.Get("key"),
-		Design: cmp.Or(form.Get("design"), string(relay.Shuffled)), Rows: form.Get("rows"), Places: map[string]string{},
+		Find: strings.TrimSpace(form.Get("find")), Design: cmp.Or(form.Get("design"), string(relay.Shuffled)), Rows: form.Get("rows"), Places: map[string]string{},
 	}
 	for _, id := range f.Chosen {
 		f.Places[id] = form.Get("place-" + id)
+	}
+	if form.Get("step") == "find" {
+		return w.start(c, http.StatusOK, f, nil, nil)
 	}
 	count, err := strconv.Atoi(f.Count)
 	if err != nil || count < 1 {
@@ -113,6 +123,26 @@ func (w *Web) startSubmit(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, "/whispers/"+started[0].ID)
 	}
 	return c.Redirect(http.StatusSeeOther, "/projects/"+c.Param("project"))
+}
+
+// choosable are the chosen boxes, whatever is searched for, and those that the
+// search finds: one more than fit where there are more.
+func (w *Web) choosable(ctx context.Context, f startForm) ([]model.Device, error) {
+	found, err := w.Relay.Boxes(ctx, "", f.Find, boxList+1)
+	if err != nil || len(f.Chosen) == 0 {
+		return found, err
+	}
+	chosen, err := w.Relay.BoxesByID(ctx, f.Chosen[:min(len(f.Chosen), model.MaxBoxes)])
+	if err != nil {
+		return nil, err
+	}
+	list := slices.SortedFunc(maps.Values(chosen), func(a, b model.Device) int { return cmp.Compare(a.Name, b.Name) })
+	for _, d := range found {
+		if _, ok := chosen[d.ID]; !ok {
+			list = append(list, d)
+		}
+	}
+	return list, nil
 }
 
 // startRefused shows the form again with what is wrong with it.

@@ -51,8 +51,10 @@ func TestLists_sayThatThereIsMore(t *testing.T) {
 		view, words string
 		data        func(more bool) any
 	}{
-		{"start", "There are more boxes than fit on this page", func(more bool) any { return startView{Boxes: []boxRow{box}, More: more} }},
-		{"boxes", "There are more boxes than fit on this page", func(more bool) any { return boxesView{Boxes: []boxRow{box}, More: more} }},
+		{"start", "There are more boxes than these", func(more bool) any { return startView{Boxes: []boxRow{box}, More: more} }},
+		{"boxes", "More boxes", func(more bool) any {
+			return boxesView{Boxes: []boxRow{box}, More: map[bool]string{true: "?after=ann"}[more]}
+		}},
 		{"boxes", "Older codes are not shown", func(more bool) any { return boxesView{OldCodes: []codeRow{{}}, MoreCodes: more} }},
 		{"whisper", "does not fit on this page", func(more bool) any {
 			out := whisperView{}
