@@ -16,6 +16,7 @@ import (
 	"illumi/protocol"
 	"illumi/server/internal/hub"
 	"illumi/server/internal/model"
+	"illumi/server/internal/relay"
 )
 
 // HelloWait is how long a box may take to introduce itself.
@@ -109,6 +110,7 @@ func (s *session) message(ctx context.Context, m protocol.Message) ([]byte, erro
 	s.api.Presence.Heard(s.device.ID)
 	switch m.Type {
 	case protocol.TypeHello:
+		s.missed(ctx)
 		return s.hello(m)
 	case protocol.TypePing:
 		return protocol.Encode(protocol.TypePong, m.ID, nil)
@@ -155,15 +157,20 @@ func (s *session) hello(m protocol.Message) ([]byte, error) {
 	a.Log.Debug("a box is online", "device", s.device.ID, "agent", hello.Agent)
 	return protocol.Encode(protocol.TypeWelcome, m.ID, protocol.Welcome{
 		Version: protocol.Version, ServerTime: a.Now().UTC(), Server: a.Server, ServerID: a.ServerID,
-		Device: s.device.ID, Name: s.device.Name, Settings: DefaultSettings(),
+		Device: s.device.ID, Name: s.device.Name, Settings: relay.SettingsOf(s.device.Site),
 	})
 }
 
-// DefaultSettings are a box's settings until its page can change them.
-func DefaultSettings() protocol.Settings {
-	return protocol.Settings{
-		Version: 1, SendMode: protocol.SendGrace, PhotoAllowed: true, Announce: true,
-		QuietFrom: "21:00", QuietUntil: "08:00", Volume: 2, Language: "en",
+// missed tells a box of the reminder that came while it was away. The hub
+// writes it after the welcome.
+func (s *session) missed(ctx context.Context) {
+	ref, ok, err := s.api.Relay.Missed(ctx, s.device.ID, s.device.LastSeenAt)
+	if err != nil {
+		s.api.Log.Error("a missed reminder could not be looked up", "device", s.device.ID, "error", err)
+		return
+	}
+	if ok {
+		s.api.Hub.Send(s.device.ID, protocol.TypeRemind, ref)
 	}
 }
 

@@ -32,6 +32,9 @@ func (t teller) Recall(device string, hop protocol.HopRef) {
 func (t teller) Remind(device string, hop protocol.HopRef) {
 	t.a.hub.Send(device, protocol.TypeRemind, hop)
 }
+func (t teller) Settings(device string, s protocol.Settings) {
+	t.a.hub.Send(device, protocol.TypeSettings, s)
+}
 func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
 func (t teller) Happened(project string) {
 	t.a.bus.Publish(bus.Project(project))

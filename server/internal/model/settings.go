@@ -67,6 +67,8 @@ type Site struct {
 	Language string `json:"language"`
 	NoPhoto  bool   `json:"no_photo"`
 	Quiet    bool   `json:"quiet"` // no tone and no voice when a whisper comes
+	// Version rises with each change.
+	Version int64 `json:"version,omitempty"`
 }
 
 // Course is what became of a hop's turn beside its states: deadlines and

@@ -45,7 +45,7 @@ func (s *Service) Offers(ctx context.Context, device, cursor string) (protocol.O
 			page.Cursor = strconv.FormatInt(d.OfferSeq, 10)
 		}
 		for _, row := range rows {
-			offer, err := s.offer(ctx, tx, row)
+			offer, err := s.offer(ctx, tx, row, d.Site)
 			if err != nil {
 				return err
 			}
@@ -56,11 +56,11 @@ func (s *Service) Offers(ctx context.Context, device, cursor string) (protocol.O
 	return page, err
 }
 
-func (s *Service) offer(ctx context.Context, tx *store.Tx, row store.OfferRow) (protocol.Offer, error) {
+func (s *Service) offer(ctx context.Context, tx *store.Tx, row store.OfferRow, site model.Site) (protocol.Offer, error) {
 	h := row.Hop
 	o := protocol.Offer{
 		Hop: h.ID, Whisper: h.WhisperID, Position: h.Position, Epoch: max(h.Epoch, 1),
-		State: protocol.OfferAnswered, SendMode: protocol.SendConfirm, PhotoAllowed: true,
+		State: protocol.OfferAnswered, SendMode: protocol.SendConfirm, PhotoAllowed: !site.NoPhoto,
 		OfferedAt: h.OfferedAt, Files: []protocol.File{},
 	}
 	if row.Forwarding == model.ForwardPause {

@@ -23,6 +23,8 @@ type Teller interface {
 	Recall(device string, hop protocol.HopRef)
 	// Remind lets a box say once more that a turn waits there.
 	Remind(device string, hop protocol.HopRef)
+	// Settings tells a box how it is to behave from now on.
+	Settings(device string, settings protocol.Settings)
 	// Changed tells open pages that a whisper changed.
 	Changed(whisper string)
 	// Happened tells streams and hooks that a project's history goes on.

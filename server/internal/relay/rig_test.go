@@ -46,10 +46,13 @@ func (x *told) note(format string, args ...any) {
 func (x *told) Look(device string)                        { x.note("look %s", device) }
 func (x *told) Recall(device string, hop protocol.HopRef) { x.note("recall %s %d", device, hop.Epoch) }
 func (x *told) Remind(device string, hop protocol.HopRef) { x.note("remind %s %d", device, hop.Epoch) }
-func (x *told) Changed(string)                            {}
-func (x *told) Happened(string)                           {}
-func (x *told) BoxesChanged()                             {}
-func (x *told) Revoked(device string)                     { x.note("revoked %s", device) }
+func (x *told) Settings(device string, v protocol.Settings) {
+	x.note("settings %s %d", device, v.Version)
+}
+func (x *told) Changed(string)        {}
+func (x *told) Happened(string)       {}
+func (x *told) BoxesChanged()         {}
+func (x *told) Revoked(device string) { x.note("revoked %s", device) }
 func (x *told) Unnamed(digests []string, _ time.Time) {
 	for _, d := range digests {
 		x.note("unnamed %s", d)
