@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -17,23 +16,12 @@ import (
 // listLength is one page of a list.
 const listLength = 15
 
-// Projects with whispers on their way say what these wait for: at most
-// waitingProjects of a page, with waitingWhispers each. Both bound the queries.
-const (
-	waitingProjects = 5
-	waitingWhispers = 3
-)
-
 type projectsView struct {
-	Projects []projectRow
+	Overview
+	Projects []relay.ProjectRow
 	More     string // id to go on after
 	Form     projectForm
-}
-
-type projectRow struct {
-	relay.ProjectRow
-	Waiting []whisperRow
-	Others  int // whispers on their way that Waiting does not show
+	MayMake  bool
 }
 
 type projectForm struct {
@@ -44,6 +32,17 @@ type projectForm struct {
 }
 
 func (w *Web) projectList(c echo.Context) error {
+	if isFragment(c.Request()) {
+		o, err := w.overview(c)
+		if err != nil {
+			return err
+		}
+		return w.part(c, "projects", "overview", projectsView{Overview: o})
+	}
+	// Whoever looks after boxes alone begins with them.
+	if who := actor(c); !who.May(model.CreateProjects) && who.May(model.ManageBoxes) {
+		return c.Redirect(http.StatusSeeOther, "/boxes")
+	}
 	return w.projects(c, http.StatusOK, projectForm{Forwarding: model.ForwardPause, Minutes: "10", Turns: "2"}, nil)
 }
 
@@ -57,29 +56,11 @@ func (w *Web) projects(c echo.Context, status int, f projectForm, e *model.Error
 		rows = rows[:listLength]
 		v.More = rows[listLength-1].ID
 	}
-	looked := 0
-	for _, r := range rows {
-		row := projectRow{ProjectRow: r}
-		if r.Counts.Travelling > 0 && looked < waitingProjects {
-			looked++
-			if row.Waiting, err = w.waiting(c, r.ID); err != nil {
-				return err
-			}
-			row.Others = max(0, r.Counts.Travelling-len(row.Waiting))
-		}
-		v.Projects = append(v.Projects, row)
+	v.Projects, v.MayMake = rows, actor(c).May(model.CreateProjects)
+	if v.Overview, err = w.overview(c); err != nil {
+		return err
 	}
 	return w.show(c, status, "projects", page{Title: "Projects", Nav: "projects", Data: v, Error: e})
-}
-
-// waiting is the newest travelling whispers of a project.
-func (w *Web) waiting(c echo.Context, project string) ([]whisperRow, error) {
-	rows, err := w.Relay.Whispers(c.Request().Context(), actor(c), project, "", 4*waitingWhispers)
-	if err != nil {
-		return nil, err
-	}
-	rows = slices.DeleteFunc(rows, func(r relay.WhisperRow) bool { return r.State != model.WhisperTravelling })
-	return w.whisperRows(c, rows[:min(len(rows), waitingWhispers)])
 }
 
 func (w *Web) projectCreate(c echo.Context) error {

@@ -1,0 +1,24 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"illumi/server/internal/model"
+)
+
+func init() {
+	indexes["WaitingAll"], indexes["NeedsAll"] = "whispers_all_waiting", "whispers_all_needs"
+	morePlans = append(morePlans, morePlan{
+		fill: func(context.Context, *Tx) error { return nil },
+		run: func(ctx context.Context, tx *Tx, _ *model.Whisper) error {
+			var all []error
+			for _, user := range []string{"", "user 7"} {
+				_, err := tx.Waiting(ctx, user, noon, 10)
+				_, failed := tx.Needs(ctx, user, noon, 10)
+				all = append(all, err, failed)
+			}
+			return errors.Join(all...)
+		},
+	})
+}
