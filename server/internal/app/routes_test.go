@@ -61,6 +61,8 @@ var rights = map[string][5]int{
 	"GET /whispers/:whisper/live":                        {303, 303, 200, 200, 404},
 	"GET /whispers/:whisper/whisper.json":                {303, 303, 200, 200, 404},
 	"GET /whispers/:whisper/media/:name":                 {303, 303, 200, 200, 404},
+	"GET /whispers/:whisper/decide":                      {303, 303, 200, 200, 404},
+	"POST /whispers/:whisper/decide":                     {401, 401, 422, 422, 404},
 	"POST /whispers/:whisper/pause":                      {401, 401, 303, 303, 404},
 	"POST /whispers/:whisper/resume":                     {401, 401, 303, 303, 404},
 	"POST /whispers/:whisper/end":                        {401, 401, 303, 303, 404},

@@ -282,11 +282,15 @@ func (s *Service) serve(ctx context.Context, w *work, device string) error {
 	return nil
 }
 
+// apart is how much later than this transaction another one may have read the
+// clock that was committed before it: the turn that it made ready counts.
+const apart = time.Minute
+
 // nextTurn finds the oldest turn that a box may be offered now. Turns that come
 // too soon after others are put off on the way.
 func (s *Service) nextTurn(ctx context.Context, w *work, device string) (wh model.Whisper, hop *model.Hop, ok bool, err error) {
 	for {
-		hopID, whisperID, ok, err := w.NextReadyHop(ctx, device, w.now)
+		hopID, whisperID, ok, err := w.NextReadyHop(ctx, device, w.now.Add(apart))
 		if err != nil || !ok {
 			return wh, nil, false, err
 		}
@@ -294,6 +298,9 @@ func (s *Service) nextTurn(ctx context.Context, w *work, device string) (wh mode
 			return wh, nil, false, err
 		}
 		hop, _ := wh.HopByID(hopID)
+		if hop.Course.NotBefore.After(w.now) {
+			return wh, nil, false, nil
+		}
 		later, err := s.notYet(ctx, w, &wh, hop)
 		if err != nil || !later {
 			return wh, hop, err == nil, err

@@ -108,6 +108,9 @@ func (w *Web) decideSubmit(c echo.Context) error {
 	d.Epoch, err = strconv.Atoi(c.FormValue("epoch"))
 	d.Decisions, other = strconv.Atoi(c.FormValue("decisions"))
 	if err != nil || other != nil {
+		if _, err := w.decideView(c, ""); err != nil {
+			return err
+		}
 		return model.RefuseField("decision", "The form is damaged.", "Load the page again.")
 	}
 	if _, err = w.Relay.Decide(c.Request().Context(), actor(c), id, d); err == nil {
