@@ -125,6 +125,8 @@ var rights = map[string][5]int{
 	"GET /boxes/codes":                                   {303, 303, 303, 303, 303},
 	"POST /boxes/codes":                                  {401, 401, 403, 422, 403},
 	"POST /boxes/codes/:code/revoke":                     {401, 401, 403, 303, 403},
+	"GET /boxes/:box":                                    {303, 303, 200, 200, 200},
+	"POST /boxes/:box":                                   {401, 401, 403, 422, 403},
 	"POST /boxes/:box/revoke":                            {401, 401, 403, 303, 403},
 	"POST /app/uploads":                                  {401, 401, 412, 412, 412},
 	"HEAD /app/uploads/*":                                {401, 401, 404, 404, 404},

@@ -33,6 +33,7 @@ var pages = map[string][]string{
 	"start":            {"start.html"},
 	"whisper":          {"whisper.html", "chain.html", "decide-panel.html"},
 	"decide":           {"decide.html"},
+	"box":              {"box.html"},
 	"boxes":            {"boxes.html", "boxlist.html"},
 	"export":           {"export.html"},
 	"first-generation": {"first-generation.html"},

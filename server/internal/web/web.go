@@ -108,6 +108,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	w.peopleRoutes(in)
 	w.mailRoutes(in)
 	w.decideRoutes(in)
+	w.boxRoutes(in)
 	w.firstGenRoutes(in)
 }
 
