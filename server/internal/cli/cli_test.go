@@ -75,7 +75,7 @@ func TestHelp_OfEveryCommand(t *testing.T) {
 // A command's help shows the settings that it uses, and takes all of them.
 func TestHelp_ShowsOnlyWhatIsUsed(t *testing.T) {
 	for command, want := range map[string]string{
-		"serve":       "config data db hook-networks listen log-level mail public-url server-name tls-cert tls-key trusted-proxies",
+		"serve":       "config data db debug-listen hook-networks listen log-level mail public-url server-name tls-cert tls-key trusted-proxies",
 		"migrate":     "config data db log-level",
 		"user add":    "config data db json log-level name role",
 		"device list": "config data db json log-level",

@@ -1,8 +1,8 @@
 package relay_test
 
 import (
-	"sync"
 	"strings"
+	"sync"
 	"testing"
 
 	"illumi/protocol"

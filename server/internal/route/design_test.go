@@ -96,7 +96,7 @@ func TestParseRows(t *testing.T) {
 		"ann,bob":                             "ann+bob",
 		"\ufeffann;bob;\r\nbob;ann;;\r\n\r\n": "ann+bob|bob+ann",
 		"first\tsecond\nann\tbob\n":           "ann+bob",
-		"1,2,3\nbob, \"Zoë, 2nd\",ann":       "bob+Zoë, 2nd+ann",
+		"1,2,3\nbob, \"Zoë, 2nd\",ann":        "bob+Zoë, 2nd+ann",
 		"ann":                                 "ann",
 		"ann,bob\nann":                        "ann+bob|ann",
 		"":                                    "! no line",
