@@ -16,8 +16,18 @@ import (
 	"illumi/server/internal/store"
 )
 
+// Do is what is decided about a turn.
+type Do = route.Decision
+
 // EndAll is the decision to end the whole whisper; the others are route's.
-const EndAll route.Decision = "end"
+const EndAll Do = "end"
+
+// WhyNoAnswer is why the clock passes a turn over, and WhyRemoved why a turn
+// stalls whose box was removed.
+const (
+	WhyNoAnswer = route.WhyNoAnswer
+	WhyRemoved  = "box removed"
+)
 
 // maxReason bounds what people write about a decision, in characters.
 const maxReason = 200
@@ -28,7 +38,7 @@ type Decision struct {
 	Hop       string
 	Epoch     int
 	Decisions int
-	Do        route.Decision
+	Do        Do
 	Why       string
 	Device    string // for route.Replace
 }
@@ -236,6 +246,3 @@ func (s *Service) stalledByRemoval(ctx context.Context, w *work, d model.Device)
 	}
 	return s.tellRemoved(ctx, w, d)
 }
-
-// WhyRemoved is why a turn stalls whose box was removed.
-const WhyRemoved = "box removed"

@@ -9,7 +9,6 @@ import (
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
-	"illumi/server/internal/route"
 )
 
 func (w *Web) decideRoutes(in *echo.Group) {
@@ -102,7 +101,7 @@ func (w *Web) showDecide(c echo.Context, status int, v decideView, e *model.Erro
 func (w *Web) decideSubmit(c echo.Context) error {
 	id := c.Param("whisper")
 	d := relay.Decision{
-		Hop: c.FormValue("hop"), Do: route.Decision(c.FormValue("do")), Why: c.FormValue("why"), Device: c.FormValue("device"),
+		Hop: c.FormValue("hop"), Do: relay.Do(c.FormValue("do")), Why: c.FormValue("why"), Device: c.FormValue("device"),
 	}
 	var err, other error
 	d.Epoch, err = strconv.Atoi(c.FormValue("epoch"))
@@ -130,7 +129,7 @@ func (w *Web) decideSubmit(c echo.Context) error {
 
 // whyWords are the reasons that the server itself gives.
 var whyWords = map[string]string{
-	route.WhyNoAnswer: "nobody answered in time",
+	relay.WhyNoAnswer: "nobody answered in time",
 	relay.WhyRemoved:  "the box was removed",
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
-	"illumi/server/internal/route"
 )
 
 // A turn stalls: the page says what and why, and each button does its one thing once.
@@ -81,7 +80,7 @@ func TestPlanNote(t *testing.T) {
 			t.Errorf("%q does not say %q", got, want)
 		}
 	}
-	if got := whyWord(route.WhyNoAnswer); got == route.WhyNoAnswer {
+	if got := whyWord(relay.WhyNoAnswer); got == relay.WhyNoAnswer {
 		t.Errorf("the clock's reason reads %q", got)
 	}
 }
