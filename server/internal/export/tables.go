@@ -39,7 +39,7 @@ func (t *table) write(row []string) {
 	for i, cell := range row {
 		row[i] = neutral(cell)
 	}
-	_ = t.w.Write(row) //nolint:errcheck // flush reports it
+	_ = t.w.Write(row) // flush reports it
 }
 
 func (t *table) flush() error {
