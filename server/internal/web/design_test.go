@@ -75,3 +75,36 @@ func inOrder(s string, words ...string) bool {
 	}
 	return true
 }
+
+// Whoever reads a whisper can compute its order again, and sees what moved.
+func TestOrderRecord(t *testing.T) {
+	all, err := parseViews()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := whisperView{}
+	v.Whisper.Order = model.Order{Algorithm: "illumi-williams-1", Seed: strings.Repeat("ab", 32), Input: []string{"ann", "bob"}}
+	v.Whisper.Policy = model.Policy{Number: 2, Software: "1.2"}
+	for i, box := range []string{"ann", "bob"} {
+		h := hopView{Box: box}
+		h.Position, h.Course.Planned = i+1, i+1
+		v.Hops = append(v.Hops, h)
+	}
+	show := func() string {
+		var b strings.Builder
+		if err := all["whisper"].ExecuteTemplate(&b, "order-record", v); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	page := show()
+	for _, want := range []string{"A balanced order", "illumi-williams-1", strings.Repeat("ab", 32), "<bdi>ann</bdi>, <bdi>bob</bdi>", "by illumi 1.2", "Every turn is where"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in %s", want, page)
+		}
+	}
+	v.Hops[0].Course.Planned, v.Hops[1].Course.Planned = 2, 0
+	if page := show(); !strings.Contains(page, "<bdi>ann</bdi>: now 1, planned as 2") || !strings.Contains(page, "<bdi>bob</bdi>: now 2, added later") {
+		t.Errorf("what moved: %s", page)
+	}
+}

@@ -31,7 +31,7 @@ var pages = map[string][]string{
 	"projects":         {"projects.html"},
 	"project":          {"project.html", "whispers.html"},
 	"start":            {"start.html"},
-	"whisper":          {"whisper.html", "chain.html", "decide-panel.html"},
+	"whisper":          {"whisper.html", "chain.html", "decide-panel.html", "order-record.html"},
 	"decide":           {"decide.html"},
 	"box":              {"box.html"},
 	"boxes":            {"boxes.html", "boxlist.html"},
@@ -78,6 +78,7 @@ var funcs = template.FuncMap{
 	"plural":    plural,
 	"dict":      dict,
 	"wrong":     wrong,
+	"orderWord": func(algorithm string) string { return orderWords[algorithm] },
 	"roleWords": func(r model.ProjectRole) string { return roleWords[r] },
 }
 

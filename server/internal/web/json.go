@@ -20,6 +20,7 @@ type (
 		Seed           string     `json:"seed"`
 		OrderAlgorithm string     `json:"order_algorithm"`
 		OrderInput     []string   `json:"order_input"`
+		Order          orderDoc   `json:"order"`
 		StartedAt      *time.Time `json:"started_at"`
 		CompletedAt    *time.Time `json:"completed_at"`
 		Origin         origin     `json:"origin"`
@@ -30,6 +31,7 @@ type (
 	}
 	hopDoc struct {
 		Position    int        `json:"position"`
+		Planned     int        `json:"planned,omitempty"` // by the order; absent: added later
 		Device      string     `json:"device"`
 		State       string     `json:"state"`
 		OfferedAt   *time.Time `json:"offered_at"`
@@ -56,13 +58,13 @@ func (w *Web) whisperJSON(c echo.Context) error {
 	wh := v.Whisper
 	doc := whisperDoc{
 		ID: wh.ID, Title: wh.Title, State: string(wh.State), Seed: wh.Order.Seed,
-		OrderAlgorithm: wh.Order.Algorithm, OrderInput: wh.Order.Input,
+		OrderAlgorithm: wh.Order.Algorithm, OrderInput: wh.Order.Input, Order: orderOf(wh),
 		StartedAt: when(wh.StartedAt), CompletedAt: when(wh.CompletedAt),
 		Origin: origin{filesAt(v, 0, "")}, Hops: []hopDoc{},
 	}
 	for _, h := range wh.Hops {
 		doc.Hops = append(doc.Hops, hopDoc{
-			Position: h.Position, Device: v.Boxes[h.DeviceID].Name, State: string(h.State),
+			Position: h.Position, Planned: h.Course.Planned, Device: v.Boxes[h.DeviceID].Name, State: string(h.State),
 			OfferedAt: when(h.OfferedAt), DeliveredAt: when(h.DeliveredAt), HeardAt: when(h.HeardAt),
 			ReceivedAt: when(h.ReceivedAt), Files: hopFiles(v, h),
 		})
