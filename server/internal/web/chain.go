@@ -24,6 +24,8 @@ type whisperView struct {
 	Answered int
 	Waiting  *hopView // whose turn it is
 	Steers   bool     // the reader may decide about turns
+	Hears    bool     // and may hear and see the answers
+	Exports  bool     // and may take data away
 }
 
 // Travelling, Steerable: what can be done with the whisper now.
@@ -57,6 +59,7 @@ type hopView struct {
 	Box      string
 	Presence presence
 	State    state
+	Device   model.Device
 	Since    time.Time
 	Now      bool // its turn
 	Waits    bool // nothing happens until somebody at the box does something
@@ -137,7 +140,7 @@ func (w *Web) hopView(v relay.View, h model.Hop) hopView {
 	box := v.Boxes[h.DeviceID]
 	here := w.presence(box)
 	out := hopView{
-		Hop: h, Box: box.Name, Presence: here,
+		Hop: h, Box: box.Name, Device: box, Presence: here,
 		State: hopState(h, v.Whisper.State, here), Since: hopSince(h), Lit: h.ReplyID != "",
 		Plan: w.planNote(v, h), Why: whyWord(h.Course.Why),
 	}

@@ -113,3 +113,23 @@ func TestBoxes_search(t *testing.T) {
 		t.Error("the search finds what does not match")
 	}
 }
+
+// A viewer sees the course of a whisper, and neither voices, pictures nor buttons.
+func TestWhisper_viewer(t *testing.T) {
+	r := newRig(t)
+	owner := r.signedIn("owner@example.org", model.RoleResearcher)
+	viewer := r.signedIn("viewer@example.org", model.RoleResearcher)
+	ids := r.enrol(model.Actor{UserID: owner.actor.UserID, Role: model.RoleAdmin}, "ann", "bob")
+	p := r.project(owner.actor, "Shore", model.ForwardStraight)
+	w := r.start(owner.actor, p, "Tides", ids...)
+	r.answer(w, 1, "words")
+	owner.post("/projects/"+p.ID+"/people", url.Values{"email": {"viewer@example.org"}, "role": {"viewer"}}).has(t, http.StatusOK)
+	owner.get("/whispers/"+w.ID).has(t, http.StatusOK, "<audio", "/pause", "Play all in order", "/export?whisper="+w.ID)
+	seen := viewer.get("/whispers/" + w.ID)
+	seen.has(t, http.StatusOK, "1 of 2 answered", "sees the course", "/export?whisper="+w.ID)
+	for _, part := range []string{"<audio", "<img", "/media/", "/pause", "/end", "Play all"} {
+		if strings.Contains(seen.body, part) {
+			t.Errorf("a viewer is shown %q", part)
+		}
+	}
+}

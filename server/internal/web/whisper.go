@@ -14,8 +14,13 @@ func (w *Web) view(c echo.Context) (whisperView, error) {
 	if err != nil {
 		return whisperView{}, err
 	}
+	who := actor(c)
+	hears := who.MayIn(v.Project, model.Hear)
+	if !hears {
+		v.Files = nil // the course alone: no voice, no picture
+	}
 	out := w.compose(v)
-	out.Steers = actor(c).MayIn(v.Project, model.Steer)
+	out.Hears, out.Steers, out.Exports = hears, who.MayIn(v.Project, model.Steer), who.MayIn(v.Project, model.ExportData)
 	return out, nil
 }
 

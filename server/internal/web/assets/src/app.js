@@ -7,3 +7,4 @@ import './times.js';
 import './confirm.js';
 import './copy.js';
 import './session.js';
+import './play.js';
