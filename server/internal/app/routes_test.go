@@ -122,6 +122,13 @@ var rights = map[string][5]int{
 	"GET /boxes/live":                                    {303, 303, 200, 200, 200},
 	"GET /boxes/first-generation":                        {303, 303, 403, 200, 403},
 	"POST /boxes/first-generation":                       {401, 401, 403, 422, 403},
+	"GET /whispers/:whisper/share":                       {303, 303, 200, 200, 404},
+	"POST /whispers/:whisper/share":                      {401, 401, 422, 422, 404},
+	"POST /shares/:share/revoke":                         {401, 401, 404, 404, 404},
+	"GET /s":                                             {200, 200, 200, 200, 200},
+	"POST /s":                                            {404, 404, 404, 404, 404}, // no secret, nothing there
+	"GET /s/whisper":                                     {404, 404, 404, 404, 404},
+	"GET /s/media/:name":                                 {404, 404, 404, 404, 404},
 	"GET /boxes/codes":                                   {303, 303, 303, 303, 303},
 	"POST /boxes/codes":                                  {401, 401, 403, 422, 403},
 	"POST /boxes/codes/:code/revoke":                     {401, 401, 403, 303, 403},

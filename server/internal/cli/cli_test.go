@@ -127,7 +127,7 @@ func TestUsage_IsExit2(t *testing.T) {
 		{"user list --config " + write("lisen: :80\n"), nil, `there is no setting "lisen", which ` + file + ` gives`},
 		{"user list", []string{"ILLUMI_JSON=true"}, `there is no setting "json"`},
 		{"user passwd ada@example.org", nil, "the password is missing; type it as the first line of input"},
-		{"user add b@example.org --role king", nil, `there is no role "king"; choose researcher or administrator`},
+		{"user add b@example.org --role king", nil, `there is no role "king"; choose researcher, administrator or installer`},
 		{"serve --public-url foo", nil, `the public URL, --public-url "foo", is not an address like https://illumi.example.org`},
 		{"serve --listen 8080", nil, `the address to listen on, --listen "8080", is not like 127.0.0.1:8080`},
 		{"serve --listen 127.0.0.1:http80 --public-url http://x", nil, `--listen "127.0.0.1:http80"`},

@@ -26,6 +26,7 @@ type whisperView struct {
 	Steers   bool     // the reader may decide about turns
 	Hears    bool     // and may hear and see the answers
 	Exports  bool     // and may take data away
+	Shares   bool     // and may make links
 }
 
 // Travelling, Steerable: what can be done with the whisper now.

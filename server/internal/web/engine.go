@@ -47,6 +47,9 @@ var pages = map[string][]string{
 	"account":          {"account.html", "pwfields.html"},
 	"people":           {"people.html"},
 	"error":            {"error.html"},
+	"shares":           {"shares.html"},
+	"shared":           {"shared.html"},
+	"shared-door":      {"shared-door.html"},
 	"members":          {"members.html"},
 	"settings":         {"settings.html"},
 }

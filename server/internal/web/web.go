@@ -102,6 +102,7 @@ func (w *Web) Register(e *echo.Echo, uploads Uploads) {
 	in.POST("/boxes/:box/revoke", w.boxRevoke)
 	w.exportRoutes(in)
 	w.projectRoutes(in)
+	w.shareRoutes(e, in)
 	w.hookRoutes(in)
 	w.tokenRoutes(in)
 	w.myRoutes(in)

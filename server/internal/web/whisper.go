@@ -21,6 +21,7 @@ func (w *Web) view(c echo.Context) (whisperView, error) {
 	}
 	out := w.compose(v)
 	out.Hears, out.Steers, out.Exports = hears, who.MayIn(v.Project, model.Steer), who.MayIn(v.Project, model.ExportData)
+	out.Shares = who.MayIn(v.Project, model.Share)
 	return out, nil
 }
 

@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, 'dist');
-const entries = ['app.js', 'app.css', 'setup.js', 'start.js'];
+const entries = ['app.js', 'app.css', 'setup.js', 'share.js', 'start.js'];
 const drawings = ['favicon.svg', 'icons.svg']; // taken as they are
 
 // Bootstrap switches to dark by an attribute, which only a script could set, after the first paint.
