@@ -66,6 +66,7 @@ var extra = []edge{
 	{"server i/web", "server i/auth", "every page is somebody's page"},
 	{"server i/web", "server i/web/assets", "pages name the bundled scripts and styles by hash"},
 	{"server i/relay", "server i/store", "docs/adr/0001: a use case is one transaction, and the store has one implementation"},
+	{"server i/web", "server i/route", "pages say in words which way of ordering an id stands for"},
 	{"server i/upload", "server i/media", "a finished upload is looked into, and its shared copy made, before it is acknowledged"},
 	{"server i/upload", "server i/model", "what a finished upload is, and why one is refused"},
 	{"server i/web", "server i/bus", "open pages look again when something changed"},
