@@ -18,14 +18,15 @@ import (
 
 // Whisper is whisper.json.
 type Whisper struct {
-	ID             string     `json:"id"`
-	Title          string     `json:"title"`
-	State          string     `json:"state"`
-	Seed           string     `json:"seed"`
-	OrderAlgorithm string     `json:"order_algorithm"`
-	OrderInput     []string   `json:"order_input"`
-	StartedAt      *time.Time `json:"started_at"`
-	CompletedAt    *time.Time `json:"completed_at"`
+	ID             string          `json:"id"`
+	Title          string          `json:"title"`
+	State          string          `json:"state"`
+	Seed           string          `json:"seed"`
+	OrderAlgorithm string          `json:"order_algorithm"`
+	OrderInput     []string        `json:"order_input"`
+	Order          json.RawMessage `json:"order"` // more of the record
+	StartedAt      *time.Time      `json:"started_at"`
+	CompletedAt    *time.Time      `json:"completed_at"`
 	Origin         struct {
 		Files []File `json:"files"`
 	} `json:"origin"`
@@ -35,6 +36,7 @@ type Whisper struct {
 // Hop is one turn in it.
 type Hop struct {
 	Position    int        `json:"position"`
+	Planned     int        `json:"planned"`
 	Device      string     `json:"device"`
 	State       string     `json:"state"`
 	OfferedAt   *time.Time `json:"offered_at"`
