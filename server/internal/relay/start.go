@@ -46,6 +46,14 @@ func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) 
 			return err
 		}
 		media, err := seedMedia(ctx, w, actor, r)
+		if e, ok := model.AsError(err); ok && e.Code == protocol.CodeUploadUnknown {
+			// Gone between two looks: the same request, sent twice, was quicker there.
+			found, again := earlierStart(ctx, w, actor, r)
+			if again != nil || found != nil {
+				started = found
+				return again
+			}
+		}
 		if err != nil {
 			return err
 		}
