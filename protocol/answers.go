@@ -38,6 +38,10 @@ func (s Settings) Check() error {
 		return fmt.Errorf("the settings' volume %d is not a step from 1 to 4", s.Volume)
 	case !shortText(s.Language, 35):
 		return errors.New("the settings have an overlong language")
+	case s.Buttons < 0 || s.Buttons > 3:
+		return fmt.Errorf("the settings have %d buttons", s.Buttons)
+	case s.Clips != "" && !ValidDigest(s.Clips):
+		return errors.New("the settings name no proper list of clips")
 	}
 	return nil
 }

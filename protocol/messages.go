@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -77,7 +78,13 @@ type Welcome struct {
 	Name       string    `json:"name"`
 	Settings   Settings  `json:"settings"`
 	Paused     bool      `json:"paused,omitempty"`
+	// Features names what this server takes beyond the first build of its
+	// version; a box passes over those that it does not know.
+	Features []string `json:"features,omitempty"`
 }
+
+// Has reports whether the server takes a feature.
+func (w Welcome) Has(feature string) bool { return slices.Contains(w.Features, feature) }
 
 // Settings of a box, as the server wants them.
 type Settings struct {
@@ -90,6 +97,11 @@ type Settings struct {
 	QuietUntil   string `json:"quiet_until"`   // "08:00"
 	Volume       int    `json:"volume"`        // step 1 to 4
 	Language     string `json:"language"`      // BCP 47
+	// Buttons is how many of its buttons the box shall use, 1 to 3; 0: all.
+	Buttons int `json:"buttons,omitempty"`
+	// Clips is the name of the box's list of clips, which it asks for where it
+	// has another one; empty: it speaks as it was delivered.
+	Clips string `json:"clips,omitempty"`
 }
 
 // Ways a reply is sent from a box (people.md 2.2).
@@ -133,4 +145,8 @@ type Status struct {
 	Uptime    int64  `json:"uptime"` // seconds
 	Settings  int64  `json:"settings"`
 	ClockSync bool   `json:"clock_sync"`
+	// InForce is what the box lives by now, its true number of buttons included:
+	// nil from a box that does not tell.
+	InForce *Settings `json:"in_force,omitempty"`
+	Health  *Health   `json:"health,omitempty"`
 }

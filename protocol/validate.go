@@ -38,6 +38,14 @@ func (s Status) Check() error {
 	if !shortText(s.State, 40) || s.Waiting < 0 || s.Unsent < 0 || s.Uptime < 0 {
 		return errors.New("the status makes no sense")
 	}
+	if s.InForce != nil {
+		if err := s.InForce.Check(); err != nil {
+			return err
+		}
+	}
+	if s.Health != nil {
+		return s.Health.Check()
+	}
 	return nil
 }
 

@@ -57,6 +57,11 @@ var shapes = map[string]func(data []byte) (any, error){
 	"reply":           strictly[Reply],
 	"receipt":         strictly[Receipt],
 	"problem":         strictly[Problem],
+	"report":          strictly[Report],
+	"request":         strictly[Request],
+	"check":           strictly[Check],
+	"check_receipt":   strictly[CheckReceipt],
+	"clips":           strictly[Clips],
 }
 
 func strictly[T any](data []byte) (any, error) {

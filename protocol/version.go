@@ -8,6 +8,7 @@ package protocol
 // Version is the wire version this build speaks. History:
 //
 //	1  2026-11-20  first: enrol, socket, offers, ranged media, tus uploads, reply and receipt.
+//	   2026-11-21  feature "health": report, wider status, end, check, practice, checks, clips.
 const Version = 1
 
 // Subprotocol is the websocket subprotocol of Version.
