@@ -47,6 +47,13 @@ type User struct {
 	CreatedAt    time.Time
 	DisabledAt   time.Time
 	ExpiresAt    time.Time // when the account ends by itself; zero: never
+	Prefs        Prefs
+}
+
+// Prefs is what a person chose for the pages. The zero value is what everybody
+// begins with.
+type Prefs struct {
+	NoShortcuts bool `json:"no_shortcuts,omitempty"` // single keys do nothing (WCAG 2.1.4)
 }
 
 // Ended reports whether the account does not work any more at now.
@@ -209,7 +216,15 @@ type File struct {
 	Height    int
 	Duration  time.Duration
 	CreatedAt time.Time
+	// Peaks is a recording's outline: two hexadecimal digits for the loudest
+	// sample of each of equal parts of its time. NoPeaks: it has none; empty:
+	// nobody has asked yet.
+	Peaks string
+	Alt   string // what a picture shows, in words; may be empty
 }
+
+// NoPeaks stands where a recording's outline cannot be made.
+const NoPeaks = "-"
 
 // Media is a stored file before it belongs to a whisper: an original and its
 // shared copy.

@@ -13,7 +13,7 @@ import (
 func fileOf(r sqlcgen.File) (model.File, error) {
 	return model.File{ID: r.ID, WhisperID: r.WhisperID, HopID: r.HopID, ReplyID: r.ReplyID, Position: int(r.Position),
 		Role: protocol.Role(r.Role), Variant: model.Variant(r.Variant), SHA256: r.Sha256, Size: r.Size, Type: r.MediaType,
-		Width: int(r.Width), Height: int(r.Height), Duration: span(r.DurationUs), CreatedAt: moment(r.CreatedAt)}, nil
+		Width: int(r.Width), Height: int(r.Height), Duration: span(r.DurationUs), CreatedAt: moment(r.CreatedAt), Peaks: r.Peaks, Alt: r.Alt}, nil
 }
 
 // AddFile notes a stored file of a whisper; an empty id is made.
@@ -23,7 +23,7 @@ func (tx *Tx) AddFile(ctx context.Context, f model.File) error {
 	}
 	return wrap(tx.q.InsertFile(ctx, sqlcgen.InsertFileParams{ID: f.ID, WhisperID: f.WhisperID, HopID: f.HopID, ReplyID: f.ReplyID,
 		Position: int64(f.Position), Role: string(f.Role), Variant: string(f.Variant), Sha256: f.SHA256, Size: f.Size, MediaType: f.Type,
-		Width: int64(f.Width), Height: int64(f.Height), DurationUs: f.Duration.Microseconds(), CreatedAt: micros(f.CreatedAt)}), "note a file")
+		Width: int64(f.Width), Height: int64(f.Height), DurationUs: f.Duration.Microseconds(), CreatedAt: micros(f.CreatedAt), Alt: f.Alt}), "note a file")
 }
 
 // AddFiles is AddFile for several.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"illumi/server/internal/model"
@@ -9,8 +11,15 @@ import (
 )
 
 func userOf(r sqlcgen.User) (model.User, error) {
-	return model.User{ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, Role: model.Role(r.Role),
-		CreatedAt: moment(r.CreatedAt), DisabledAt: moment(r.DisabledAt), ExpiresAt: moment(r.ExpiresAt)}, nil
+	u := model.User{ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, Role: model.Role(r.Role),
+		CreatedAt: moment(r.CreatedAt), DisabledAt: moment(r.DisabledAt), ExpiresAt: moment(r.ExpiresAt)}
+	if r.Prefs == "" {
+		return u, nil
+	}
+	if err := json.Unmarshal([]byte(r.Prefs), &u.Prefs); err != nil {
+		return u, fmt.Errorf("store: read what a user chose: %w", err)
+	}
+	return u, nil
 }
 
 // CreateUser keeps a new account. The e-mail address is compared in lower case

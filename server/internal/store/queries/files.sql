@@ -1,7 +1,7 @@
 -- name: InsertFile :exec
 INSERT INTO files (id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type,
-  width, height, duration_us, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+  width, height, duration_us, created_at, alt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: FileByID :one
 SELECT * FROM files WHERE id = ?;

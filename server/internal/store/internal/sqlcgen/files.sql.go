@@ -85,7 +85,7 @@ func (q *Queries) ExpiredUploads(ctx context.Context, arg ExpiredUploadsParams) 
 }
 
 const fileByID = `-- name: FileByID :one
-SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at FROM files WHERE id = ?
+SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at, peaks, alt FROM files WHERE id = ?
 `
 
 func (q *Queries) FileByID(ctx context.Context, id string) (File, error) {
@@ -106,6 +106,8 @@ func (q *Queries) FileByID(ctx context.Context, id string) (File, error) {
 		&i.Height,
 		&i.DurationUs,
 		&i.CreatedAt,
+		&i.Peaks,
+		&i.Alt,
 	)
 	return i, err
 }
@@ -154,7 +156,7 @@ func (q *Queries) FileUse(ctx context.Context, sha256 string) (int64, error) {
 }
 
 const filesAt = `-- name: FilesAt :many
-SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at FROM files
+SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at, peaks, alt FROM files
 WHERE whisper_id = ? AND position = ? AND reply_id = ? AND variant = 'shared' ORDER BY id
 `
 
@@ -188,6 +190,8 @@ func (q *Queries) FilesAt(ctx context.Context, arg FilesAtParams) ([]File, error
 			&i.Height,
 			&i.DurationUs,
 			&i.CreatedAt,
+			&i.Peaks,
+			&i.Alt,
 		); err != nil {
 			return nil, err
 		}
@@ -203,7 +207,7 @@ func (q *Queries) FilesAt(ctx context.Context, arg FilesAtParams) ([]File, error
 }
 
 const filesByWhisper = `-- name: FilesByWhisper :many
-SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at FROM files WHERE whisper_id = ? ORDER BY position, id
+SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at, peaks, alt FROM files WHERE whisper_id = ? ORDER BY position, id
 `
 
 func (q *Queries) FilesByWhisper(ctx context.Context, whisperID string) ([]File, error) {
@@ -230,6 +234,8 @@ func (q *Queries) FilesByWhisper(ctx context.Context, whisperID string) ([]File,
 			&i.Height,
 			&i.DurationUs,
 			&i.CreatedAt,
+			&i.Peaks,
+			&i.Alt,
 		); err != nil {
 			return nil, err
 		}
@@ -245,7 +251,7 @@ func (q *Queries) FilesByWhisper(ctx context.Context, whisperID string) ([]File,
 }
 
 const filesOfPosition = `-- name: FilesOfPosition :many
-SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at FROM files WHERE whisper_id = ? AND position = ? ORDER BY id
+SELECT id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type, width, height, duration_us, created_at, peaks, alt FROM files WHERE whisper_id = ? AND position = ? ORDER BY id
 `
 
 type FilesOfPositionParams struct {
@@ -277,6 +283,8 @@ func (q *Queries) FilesOfPosition(ctx context.Context, arg FilesOfPositionParams
 			&i.Height,
 			&i.DurationUs,
 			&i.CreatedAt,
+			&i.Peaks,
+			&i.Alt,
 		); err != nil {
 			return nil, err
 		}
@@ -293,8 +301,8 @@ func (q *Queries) FilesOfPosition(ctx context.Context, arg FilesOfPositionParams
 
 const insertFile = `-- name: InsertFile :exec
 INSERT INTO files (id, whisper_id, hop_id, reply_id, position, role, variant, sha256, size, media_type,
-  width, height, duration_us, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  width, height, duration_us, created_at, alt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertFileParams struct {
@@ -312,6 +320,7 @@ type InsertFileParams struct {
 	Height     int64
 	DurationUs int64
 	CreatedAt  int64
+	Alt        string
 }
 
 func (q *Queries) InsertFile(ctx context.Context, arg InsertFileParams) error {
@@ -330,6 +339,7 @@ func (q *Queries) InsertFile(ctx context.Context, arg InsertFileParams) error {
 		arg.Height,
 		arg.DurationUs,
 		arg.CreatedAt,
+		arg.Alt,
 	)
 	return err
 }

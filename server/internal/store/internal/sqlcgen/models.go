@@ -105,6 +105,8 @@ type File struct {
 	Height     int64
 	DurationUs int64
 	CreatedAt  int64
+	Peaks      string
+	Alt        string
 }
 
 type FirstGenFile struct {
