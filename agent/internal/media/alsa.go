@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,14 +24,21 @@ const (
 	wake = 150 * time.Millisecond
 )
 
-// ALSAMicrophone records by arecord, from a card that is named, never numbered
-// (plughw:CARD=Device,DEV=0): numbers change between boots.
+// ALSAMicrophone records by arecord, from a card that is named, never numbered:
+// numbers change between boots, and each time that a card is pulled out.
 type ALSAMicrophone struct {
-	Device  string // empty is ALSA's default
+	// Device is ALSA's own name for it, taken as it is; empty lets Card decide.
+	Device string
+	// Card is what PickMicrophone looks for at every opening, so that a card
+	// that was pulled out and came back is found again.
+	Card string
+	// Root is where proc and sys are, "/" on a box. Empty, and without a
+	// Device, is ALSA's own default.
+	Root    string
 	Live    *Live
 	Program Program // arecord
 
-	hung time.Duration // shorter in tests
+	hung, gap time.Duration // shorter in tests
 }
 
 // Open starts arecord and returns once the first sound has come; see
@@ -39,45 +47,102 @@ func (m *ALSAMicrophone) Open(ctx context.Context, to *os.File, listen Listener)
 	return record(ctx, m.Live, to, Rate, listen, func() (source, error) { return m.open(ctx) })
 }
 
+// open tries again where that helps: a card may be busy for a moment, and one
+// that hangs often works the second time.
 func (m *ALSAMicrophone) open(ctx context.Context) (source, error) {
+	hangs := 0
+	for try := 1; ; try++ {
+		device, card, err := m.device()
+		if err != nil {
+			return nil, err
+		}
+		a, err := m.start(ctx, device)
+		switch {
+		case err == nil:
+			return a, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, errHung):
+			hangs++
+		case !isBusy(err):
+			return nil, m.fault(err, "")
+		}
+		if try == tries || hangs > 1 {
+			return nil, m.fault(err, card.holder(m.Root, true))
+		}
+		if err := pause(ctx, m.gap); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (m *ALSAMicrophone) device() (string, Card, error) {
+	if m.Device != "" || m.Root == "" {
+		return m.Device, Card{}, nil
+	}
+	cards, err := Cards(m.Root)
+	if err != nil {
+		return "", Card{}, m.fault(err, "")
+	}
+	c, _, err := PickMicrophone(cards, m.Card)
+	return c.CaptureDevice(), c, err
+}
+
+func (m *ALSAMicrophone) start(ctx context.Context, device string) (source, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("open microphone: %w", err)
 	}
 	args := []string{"-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", strconv.Itoa(Rate)}
-	if m.Device != "" {
-		args = append(args, "-D", m.Device)
+	if device != "" {
+		args = append(args, "-D", device)
 	}
 	c, err := startChild(m.Program, "arecord", nil, w, args...)
 	w.Close() // the child has its own
 	if err != nil {
-		return nil, m.fault(errors.Join(err, r.Close()))
+		return nil, errors.Join(err, r.Close())
 	}
-	a := &arecord{child: c, pipe: r, hung: m.hung}
-	if a.hung == 0 {
-		a.hung = hung
-	}
+	a := &arecord{child: c, pipe: r, hung: cmp.Or(m.hung, hung)}
 	// The first sound proves that the card is really there.
 	defer context.AfterFunc(ctx, a.Stop)()
 	first := make([]int16, Rate/50)
 	n, err := a.Read(first)
 	a.first = first[:n]
 	if n == 0 {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, m.fault(errors.Join(err, a.Close()))
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-func (m *ALSAMicrophone) fault(err error) error {
-	if err != nil && strings.Contains(err.Error(), "busy") {
-		return &Fault{Code: CodeMicrophone, Text: "Another program is using the microphone.",
-			Next: "Stop that program; a desktop's sound server is the usual one.", Err: err}
+func (m *ALSAMicrophone) fault(err error, holder string) error {
+	if isBusy(err) {
+		return busyFault(CodeMicrophone, "microphone", holder, err)
 	}
 	return &Fault{Code: CodeMicrophone, Text: "The microphone gives no sound.",
 		Next: "Check that it is plugged in and that its card's name is right.", Err: err}
+}
+
+// tries is how often a card that is busy is asked for (hardware.md 2.2), and
+// between how long to wait.
+const (
+	tries  = 3
+	tryGap = 400 * time.Millisecond
+)
+
+func isBusy(err error) bool { return err != nil && strings.Contains(err.Error(), "busy") }
+
+// busyFault names whoever has the card, where that can be seen.
+func busyFault(code, part, holder string, err error) error {
+	who := "Another program"
+	if holder != "" {
+		who = "The program " + holder
+	}
+	return &Fault{Code: code, Text: who + " is using the " + part + ".",
+		Next: "Stop that program; a desktop's sound server is the usual one.", Err: err}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	return Pace{}.Sleep(ctx, cmp.Or(d, tryGap))
 }
 
 // arecord is a running recorder. It has ended when its pipe has.
@@ -122,7 +187,7 @@ func (a *arecord) Read(p []int16) (int, error) {
 		p[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = errors.Join(fmt.Errorf("arecord gave no sound for %v", a.hung), a.kill())
+		err = errors.Join(errHung, a.kill())
 	}
 	// arecord answers our own signal with exit code 1, which is success.
 	if errors.Is(err, io.EOF) && !a.stopped.Load() {
@@ -131,78 +196,9 @@ func (a *arecord) Read(p []int16) (int, error) {
 	return n / 2, err
 }
 
+var errHung = errors.New("arecord gave no sound for too long")
+
 // Close makes sure that the program is gone, and with it the open device.
 func (a *arecord) Close() error {
 	return errors.Join(a.kill(), a.pipe.Close())
-}
-
-// ALSASpeaker plays by aplay, on a card that is named.
-type ALSASpeaker struct {
-	Device  string // empty is ALSA's default
-	Program Program
-}
-
-// Play plays s to its end and closes it. When ctx ends, the sound stops within
-// 100 ms and ctx's error is returned. A card that does not play is a Fault
-// with CodeSpeaker.
-func (m *ALSASpeaker) Play(ctx context.Context, _ string, s Sound, gainDB float64) (err error) {
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("play: %w", err)
-	}
-	args := []string{"-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", strconv.Itoa(s.Rate()), "--buffer-time=200000"}
-	if m.Device != "" {
-		args = append(args, "-D", m.Device)
-	}
-	c, err := startChild(m.Program, "aplay", r, nil, args...)
-	r.Close() // the child has its own
-	if err != nil {
-		return m.fault(errors.Join(err, w.Close()))
-	}
-	limit, cancel := context.WithTimeoutCause(ctx, s.Duration()*11/10+10*time.Second, errStuck)
-	defer cancel()
-	// Whatever ends first, the other end of the pipe lets go.
-	defer context.AfterFunc(limit, func() { w.Close() })()
-	ferr := feed(w, s, gainDB)
-	w.Close() // twice is harmless: aplay plays out what it has, then ends
-	werr := c.wait(limit)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case limit.Err() != nil:
-		return m.fault(errStuck)
-	case werr != nil:
-		return m.fault(werr)
-	}
-	return ferr
-}
-
-var errStuck = errors.New("aplay did not come to an end")
-
-func (m *ALSASpeaker) fault(err error) error {
-	return &Fault{Code: CodeSpeaker, Text: "The loudspeaker does not play.",
-		Next: "Check that it is plugged in and that its card's name is right.", Err: err}
-}
-
-// feed writes s as raw samples, after a moment of silence for the amplifier
-// and with a soft start.
-func feed(w io.Writer, s Sound, gainDB float64) error {
-	if _, err := w.Write(make([]byte, 2*samplesIn(wake, s.Rate()))); err != nil {
-		return fmt.Errorf("play: %w", err)
-	}
-	var b []byte
-	return eachStretch(s, gainDB, func(p []int16) error {
-		b = b[:0]
-		for _, v := range p {
-			b = binary.LittleEndian.AppendUint16(b, uint16(v))
-		}
-		if _, err := w.Write(b); err != nil {
-			return fmt.Errorf("play: %w", err)
-		}
-		return nil
-	})
 }

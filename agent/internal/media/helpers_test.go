@@ -136,6 +136,23 @@ func onInterrupt() <-chan os.Signal {
 // emit writes as a program does whose reader may be gone.
 func emit(b []byte) { _, _ = os.Stdout.Write(b) }
 
+// called counts the starts of a fake, in the file ILLUMI_CALLS.
+func called() int64 {
+	f, err := os.OpenFile(os.Getenv("ILLUMI_CALLS"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	if _, err := f.Write([]byte{1}); err != nil {
+		return 0
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return st.Size()
+}
+
 func fakeALSA(kind string) int {
 	out := make([]byte, 3200) // 100 ms
 	for i := range out {
@@ -156,6 +173,31 @@ func fakeALSA(kind string) int {
 			case <-time.After(10 * time.Millisecond):
 			}
 		}
+	case "named": // flows if it is asked for the right card
+		if want := os.Getenv("ILLUMI_CARD"); os.Args[len(os.Args)-1] != want {
+			fmt.Fprintln(os.Stderr, "Cannot get card index for", os.Args[len(os.Args)-1])
+			return 1
+		}
+		return fakeALSA("record")
+	case "busy twice", "hangs once", "speaker busy twice":
+		n := called()
+		switch {
+		case kind == "hangs once" && n < 2:
+			return fakeALSA("mute")
+		case kind == "hangs once":
+			return fakeALSA("record")
+		case n < 3:
+			return fakeALSA("busy")
+		case kind == "busy twice":
+			return fakeALSA("record")
+		}
+		return fakeALSA("play")
+	case "garbage": // full scale nonsense, then an end without a reason
+		for i := range out {
+			out[i] = byte(i*i*31 + i>>3)
+		}
+		emit(out)
+		return 0
 	case "unplugged":
 		emit(out)
 		fmt.Fprintln(os.Stderr, "arecord: pcm_read:2221: read error: No such device")

@@ -211,8 +211,8 @@ func TestALSAMicrophone_RecordsAndStops(t *testing.T) {
 
 func TestALSAMicrophone_Failures(t *testing.T) {
 	live := NewLive(Pace{1000}, func(bool) {})
-	for kind, words := range map[string]string{"busy": "Another program", "absent": "card", "mute": "no sound for"} {
-		mic := &ALSAMicrophone{Live: live, Program: fake(kind), hung: 300 * ms}
+	for kind, words := range map[string]string{"busy": "Another program", "absent": "card", "mute": "no sound for too long"} {
+		mic := &ALSAMicrophone{Live: live, Program: fake(kind), hung: 300 * ms, gap: ms}
 		_, err := mic.Open(t.Context(), tempFile(t, "take.wav"), nil)
 		var f *Fault
 		if !errors.As(err, &f) || f.Code != CodeMicrophone || !strings.Contains(err.Error(), words) {
