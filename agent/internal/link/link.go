@@ -41,6 +41,9 @@ const (
 	Settings Kind = "settings" // Settings is set
 	Notice   Kind = "notice"   // Text is set
 	Acked    Kind = "acked"    // Ack is set: keep it, so that the message is not sent again
+	End      Kind = "end"      // Request is set: erase the study, then report WIPED
+	Check    Kind = "check"    // Request is set: look through all parts, then hand in what was found
+	Practice Kind = "practice" // Request is set: let somebody try
 )
 
 // Hint is something that the link has to tell. Losing one costs a retry.
@@ -51,6 +54,7 @@ type Hint struct {
 	Settings *protocol.Settings
 	Ref      protocol.HopRef
 	Ack      protocol.Ack
+	Request  protocol.Request
 	Text     string
 	Err      error
 }
@@ -111,6 +115,9 @@ type Link struct {
 
 	mu sync.Mutex
 	up bool
+	// health says that the server of the present connection takes reports and
+	// the wider status (protocol.FeatureHealth).
+	health bool
 }
 
 // nextID names a message that waits for no ack: unique on its connection.
@@ -190,18 +197,33 @@ func (l *Link) Nudge() {
 
 // Progress sends a message that is kept elsewhere until its ack comes. It never
 // blocks; what cannot be sent now is sent from Options.Pending later.
+// A report waits for a server that takes reports.
 func (l *Link) Progress(m protocol.Message) error {
 	frame, err := encode(m)
 	if err != nil {
 		return err
 	}
+	if m.Type == protocol.TypeReport && !l.Health() {
+		return nil
+	}
 	l.enqueue(outgoing{m.ID, frame})
 	return nil
 }
 
-// Status sends the box's health. It never blocks and is lost when the link is
-// down: the next one tells more.
+// Health reports whether the present server takes reports, checks and the wider
+// status, and has clips.
+func (l *Link) Health() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.up && l.health
+}
+
+// Status sends how the box is. It never blocks and is lost when the link is
+// down: the next one tells more. An older server is told what it takes.
 func (l *Link) Status(s protocol.Status) error {
+	if !l.Health() {
+		s.InForce, s.Health = nil, nil
+	}
 	id := l.nextID()
 	frame, err := protocol.Encode(protocol.TypeStatus, id, s)
 	if err != nil {
@@ -232,10 +254,10 @@ func (l *Link) enqueue(o outgoing) {
 	}
 }
 
-func (l *Link) setUp(up bool) {
+func (l *Link) setUp(up, health bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.up = up
+	l.up, l.health = up, health
 	for !up {
 		select {
 		case <-l.queue:

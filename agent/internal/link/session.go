@@ -73,8 +73,8 @@ func (l *Link) runOnce(ctx context.Context) (welcomed bool, err error) {
 		s.close(closeCode(err), "")
 		return false, err
 	}
-	l.setUp(true)
-	defer l.setUp(false)
+	l.setUp(true, w.Has(protocol.FeatureHealth))
+	defer l.setUp(false, false)
 	l.o.Logger.Info("link is up", "server_time", w.ServerTime)
 	hint := Hint{Kind: Up, Welcome: w}
 	if w.Settings.Check() == nil {
@@ -197,6 +197,9 @@ func (s *session) understand(m protocol.Message) (h Hint, err error) {
 		return h, nil
 	case protocol.TypeOffers, protocol.TypePause, protocol.TypeResume:
 		h.Kind = Kind(m.Type)
+	case protocol.TypeEnd, protocol.TypeCheck, protocol.TypePractice:
+		h.Kind = Kind(m.Type)
+		err = body(m, &h.Request)
 	case protocol.TypeRecall, protocol.TypeRemind:
 		h.Kind = Kind(m.Type)
 		err = body(m, &h.Ref)
@@ -269,6 +272,9 @@ func (s *session) resend() error {
 	}
 	still := map[string]time.Time{}
 	for _, m := range pending {
+		if m.Type == protocol.TypeReport && !s.l.Health() {
+			continue
+		}
 		if at, ok := s.sent[m.ID]; ok && time.Since(at) < resendAfter {
 			still[m.ID] = at
 			continue

@@ -95,7 +95,8 @@ func (s *Spool) Marks(hop string) (Marks, error) {
 	return g.Marks, tell("read marks", err)
 }
 
-// Pending lists every message that the server has not acknowledged, oldest first.
+// Pending lists every message that the server has not acknowledged, oldest
+// first; reports of the box itself come behind those of its turns.
 func (s *Spool) Pending() ([]protocol.Message, error) {
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
@@ -120,6 +121,17 @@ func (s *Spool) Pending() ([]protocol.Message, error) {
 		}
 		list = append(list, m)
 	}
+	reports, err := s.reports()
+	if err != nil {
+		return nil, tell("list reports", err)
+	}
+	for _, r := range reports {
+		m, err := reportMessage(r)
+		if err != nil {
+			return nil, tell("list reports", err)
+		}
+		list = append(list, m)
+	}
 	return list, nil
 }
 
@@ -128,6 +140,9 @@ func (s *Spool) Pending() ([]protocol.Message, error) {
 func (s *Spool) Acked(a protocol.Ack) error {
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
+	if ok, err := s.ackedReport(a.ID); ok || err != nil {
+		return tell("keep an ack", err)
+	}
 	return tell("keep an ack", s.eachProgress(func(hop string, g progress) error {
 		for i, n := range g.Notes {
 			if n.ID == a.ID && !n.Acked {

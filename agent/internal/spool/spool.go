@@ -9,6 +9,7 @@
 //	outbox-damaged/       replies whose bytes are not what was sealed
 //	progress/<hop>.json   what happened to a hop, and what the server knows of it
 //	journal/<key>.json    small state of the program
+//	journal/reports.unsent  what people shall know of the box, until the server does
 package spool
 
 import (

@@ -1,0 +1,82 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"illumi/protocol"
+)
+
+// reportsFile is beside the journal's keys; its name is none of them.
+const reportsFile = "journal/reports.unsent"
+
+// maxReports bounds what waits for a server that is away. The newest say how
+// the box is; only that it was wiped has to arrive whatever came later.
+const maxReports = 200
+
+// Report keeps what people shall know of the box until the server has
+// acknowledged it, and returns it for sending. An empty id is made; the same id
+// again is the same message.
+func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
+	if r.ID == "" {
+		r.ID = newID()
+	}
+	r.At = r.At.UTC()
+	if err := r.Check(); err != nil {
+		return protocol.Message{}, fmt.Errorf("spool: report: %w", err)
+	}
+	s.progressMu.Lock()
+	defer s.progressMu.Unlock()
+	list, err := s.reports()
+	if err != nil {
+		return protocol.Message{}, tell("report", err)
+	}
+	if i := slices.IndexFunc(list, func(o protocol.Report) bool { return o.ID == r.ID }); i >= 0 {
+		return reportMessage(list[i])
+	}
+	list = append(list, r)
+	if len(list) > maxReports {
+		if i := slices.IndexFunc(list, func(o protocol.Report) bool { return o.Code != protocol.ReportWiped }); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+		}
+	}
+	if err := s.disk.writeJSON(reportsFile, list); err != nil {
+		return protocol.Message{}, tell("report", err)
+	}
+	return reportMessage(r)
+}
+
+// reports are those that the server has not acknowledged, oldest first. A
+// damaged list starts anew: what still is so is reported again. The caller
+// holds progressMu.
+func (s *Spool) reports() ([]protocol.Report, error) {
+	var list []protocol.Report
+	err := s.disk.readJSON(reportsFile, &list)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// ackedReport forgets a report; ok says that it was one. The caller holds progressMu.
+func (s *Spool) ackedReport(id string) (ok bool, err error) {
+	list, err := s.reports()
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(list, func(r protocol.Report) bool { return r.ID == id })
+	if i < 0 {
+		return false, nil
+	}
+	return true, s.disk.writeJSON(reportsFile, slices.Delete(list, i, i+1))
+}
+
+func reportMessage(r protocol.Report) (protocol.Message, error) {
+	frame, err := protocol.Encode(protocol.TypeReport, r.ID, r)
+	if err != nil {
+		return protocol.Message{}, err
+	}
+	return protocol.ParseMessage(frame)
+}
