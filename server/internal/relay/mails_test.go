@@ -73,9 +73,11 @@ func TestSilentBoxes(t *testing.T) {
 		r.must(r.s.RevokeBox(r.ctx, r.admin, boxes[3]))
 		r.start(p, boxes[:1], 1)
 
-		r.pass(23 * time.Hour)
+		// From nine in the morning, awake from eight to nine in the evening: a
+		// day's worth is over at eight in the evening of the next day.
+		r.pass(34 * time.Hour)
 		r.must(r.s.TellSilent(r.ctx))
-		want(t, "before a day is over", r.mails(relay.MailBoxSilent))
+		want(t, "before a day's waking time is over", r.mails(relay.MailBoxSilent))
 		r.pass(2 * time.Hour)
 		r.must(r.s.TellSilent(r.ctx))
 		silent := []string{
@@ -91,11 +93,31 @@ func TestSilentBoxes(t *testing.T) {
 		r.must(r.s.TellSilent(r.ctx))
 		r.must(r.s.TellSilent(r.ctx))
 		want(t, "robin is back", r.mails(relay.MailBoxBack), "box_back admin@example.org", "box_back owner@example.org", "box_back researcher@example.org")
-		r.pass(25 * time.Hour)
+		r.pass(45 * time.Hour)
 		r.must(r.s.TellSilent(r.ctx))
 		if n := len(r.mails(relay.MailBoxSilent)); n != 7 {
 			t.Errorf("%d mails after the second silence of robin, want 7", n)
 		}
+	})
+}
+
+// A box whose people are awake at night, or live elsewhere, is missed by their clock.
+func TestSilentBoxes_ByTheirOwnHours(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		boxes := r.enrol("awake always", "the other side")
+		r.seen(boxes...)
+		for i, h := range []model.Hours{{Zone: "UTC", Wake: "00:00", Bed: "00:00"}, {Zone: "Pacific/Auckland", Wake: "08:00", Bed: "10:00"}} {
+			r.must(r.s.SetSite(r.ctx, r.admin, boxes[i], model.Site{Hours: h}))
+		}
+		r.pass(24 * time.Hour)
+		r.must(r.s.TellSilent(r.ctx))
+		want(t, "after a day", r.mails(relay.MailBoxSilent), "box_silent admin@example.org")
+		r.pass(8 * 24 * time.Hour)
+		r.must(r.s.TellSilent(r.ctx))
+		want(t, "after nine days of two hours", r.mails(relay.MailBoxSilent), "box_silent admin@example.org")
+		r.pass(4 * 24 * time.Hour)
+		r.must(r.s.TellSilent(r.ctx))
+		want(t, "after thirteen", r.mails(relay.MailBoxSilent), "box_silent admin@example.org", "box_silent admin@example.org")
 	})
 }
 
@@ -108,7 +130,7 @@ func TestSilentBoxes_ManyAtOnce(t *testing.T) {
 		}
 		boxes := r.enrol(names...)
 		r.seen(boxes...)
-		r.pass(25 * time.Hour)
+		r.pass(36 * time.Hour)
 		for range 2 {
 			r.must(r.s.TellSilent(r.ctx))
 			if n := len(r.mails(relay.MailBoxSilent)); n != 11 {

@@ -100,6 +100,8 @@ type View struct {
 	Events  []model.Event
 	// EventsCut: the history is longer than Events.
 	EventsCut bool
+	// People are the names of those in StartedBy and in Events, by id.
+	People map[string]string
 }
 
 // maxEvents bounds a page's history: one less than the store lists at once, to
@@ -137,6 +139,9 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 		if v.Events, err = tx.EventsByWhisper(ctx, id, maxEvents+1); len(v.Events) > maxEvents {
 			v.Events, v.EventsCut = v.Events[:maxEvents], true
 		}
+		if err == nil {
+			v.People, err = namesOf(ctx, tx, v.Whisper, v.Events)
+		}
 		return err
 	})
 	return v, err
@@ -159,6 +164,7 @@ func (s *Service) Resume(ctx context.Context, actor model.Actor, id string) erro
 		if err != nil {
 			return err
 		}
+		w.by = actor.UserID
 		_, err = s.step(ctx, w, wh, route.Resume{Clock: c}, nil)
 		return err
 	})
@@ -175,6 +181,7 @@ func (s *Service) steer(ctx context.Context, actor model.Actor, id string, e rou
 		if err != nil {
 			return err
 		}
+		w.by = actor.UserID
 		_, err = s.step(ctx, w, wh, e, nil)
 		return err
 	})

@@ -6,6 +6,7 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"illumi/protocol"
@@ -84,6 +85,7 @@ func New(o Options) *Service {
 type work struct {
 	*store.Tx
 	now     time.Time
+	by      string // the person who asked for this; empty: a box, or the clock
 	notices []func(Teller)
 	serve   []string // boxes whose queue may have moved
 	events  []model.Event
@@ -212,9 +214,16 @@ func (s *Service) note(ctx context.Context, w *work, wh model.Whisper, n route.N
 	if hop, ok := wh.Hop(n.Position); ok {
 		e.HopID, e.DeviceID = hop.ID, hop.DeviceID
 	}
+	if slices.Contains(byHand, n.Kind) {
+		e.UserID = w.by
+	}
 	w.events = append(w.events, e)
 	return nil
 }
+
+// byHand are the lines of history that a person causes; those beside them in
+// the same transaction are consequences.
+var byHand = []string{"started", "paused", "resumed", "ended"}
 
 // keepEvents numbers and writes the history's new lines, last of all: the
 // project's counter is locked from here to the commit, and no longer.

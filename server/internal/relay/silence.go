@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"illumi/server/internal/model"
+	"illumi/server/internal/route"
 	"illumi/server/internal/store"
 )
 
@@ -48,7 +49,7 @@ func (s *Service) Watch(ctx context.Context) error {
 	}
 }
 
-// TellSilent looks through all boxes once. Of a box that is silent for a day
+// TellSilent looks through all boxes once. Of a box that is silent for a day's waking time
 // people hear once, and once more when it is back.
 func (s *Service) TellSilent(ctx context.Context) error {
 	var failed []error
@@ -94,7 +95,21 @@ func (s *Service) tellMoreSilent(ctx context.Context, more int) error {
 // fellSilent reports whether somebody is to be told now that a box is silent.
 // Nobody misses a box that never was online, or that was removed.
 func fellSilent(d model.Device, now time.Time) bool {
-	return d.RevokedAt.IsZero() && !d.ConnectedAt.IsZero() && d.SilentToldAt.IsZero() && !now.Before(d.LastSeenAt.Add(silentAfter))
+	return d.RevokedAt.IsZero() && !d.ConnectedAt.IsZero() && d.SilentToldAt.IsZero() && silentFor(d, now)
+}
+
+// silentFor reports whether a box has missed a day's worth of the hours in
+// which somebody is awake there (people.md 2.5, E_OFFLINE): one that is
+// unplugged for the night is nobody's worry.
+func silentFor(d model.Device, now time.Time) bool {
+	if now.Before(d.LastSeenAt.Add(silentAfter)) {
+		return false // the usual case, without a calendar
+	}
+	c, err := route.ClockOf(d.Site.Hours)
+	if err != nil { // written by hand; no reason to be silent about it
+		return true
+	}
+	return !now.Before(route.After(d.LastSeenAt, silentAfter, c))
 }
 
 func cameBack(d model.Device) bool {
@@ -131,7 +146,7 @@ func (s *Service) tellFellSilent(ctx context.Context, w *work, d model.Device, n
 	if err != nil || !fell {
 		return false, err
 	}
-	n := News{Box: d, Since: d.LastSeenAt, Link: "/boxes#box-" + d.ID}
+	n := News{Box: d, Since: d.LastSeenAt, Link: "/boxes/" + d.ID}
 	var projects []model.Project
 	err = s.waitingFor(ctx, w, d, func(p model.Project, _ model.Whisper, _ model.Hop) error {
 		n.Count++
@@ -176,7 +191,7 @@ func (s *Service) tellBack(ctx context.Context, w *work, d model.Device) error {
 		if err != nil {
 			return err
 		}
-		n := News{Box: d, Since: d.SilentToldAt, Link: "/boxes#box-" + d.ID}
+		n := News{Box: d, Since: d.SilentToldAt, Link: "/boxes/" + d.ID}
 		if m.ProjectID != "" {
 			if n.Project, err = w.Project(ctx, m.ProjectID); err != nil {
 				return err

@@ -87,6 +87,7 @@ func (s *Service) endByHand(ctx context.Context, w *work, wh model.Whisper, d De
 			Sentence: "This turn has changed since the page was loaded. Nothing was changed now.", Next: "Look at the whisper's page to see where it stands.",
 		}
 	}
+	w.by = by
 	next, err := s.step(ctx, w, wh, route.End{}, nil)
 	if err == nil && wh.State != next.State {
 		s.decided(w, next, route.Decided{Position: h.Position, Kind: "end decided", By: by, Why: why})
@@ -115,11 +116,16 @@ func spare(ctx context.Context, w *work, device string) error {
 }
 
 func cleanReason(s string) (string, error) {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	s = oneLine(s)
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxReason {
 		return "", model.RefuseField("why", "This reason is too long.", "Write at most 200 letters, or nothing.")
 	}
 	return s, nil
+}
+
+// oneLine is a text without line breaks and the like.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
 // clockOf is the clock of the place whose turn it is; where nobody has the

@@ -3,8 +3,10 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"illumi/protocol"
 	"illumi/server/internal/model"
@@ -18,6 +20,7 @@ type StartRequest struct {
 	Title     string
 	// Image and Audio are finished uploads of the asker; Image may be empty.
 	Image, Audio string
+	Alt          string   // what the image shows, in words
 	Boxes        []string // device ids
 	Count        int      // how many whispers, each with its own order; 0 means 1
 	Seed         string   // 64 hex digits; empty: drawn
@@ -69,7 +72,7 @@ func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) 
 			}
 			wh, err := s.startOne(ctx, w, draft{
 				actor: actor, project: project, title: name, key: startKey(r.Key, k),
-				order: order, row: plan.Rows[k], boxes: boxes, media: media,
+				order: order, row: plan.Rows[k], boxes: boxes, media: media, alt: r.Alt,
 				policy: policyOf(project, batch, k),
 			})
 			if err != nil {
@@ -100,6 +103,7 @@ type draft struct {
 	row     []string
 	boxes   map[string]string // id by name
 	media   []model.Media
+	alt     string
 	policy  model.Policy
 }
 
@@ -121,21 +125,31 @@ func (s *Service) startOne(ctx context.Context, w *work, d draft) (model.Whisper
 	for _, m := range d.media {
 		for _, f := range filesOf(m, w.now) {
 			f.WhisperID = wh.ID
+			if f.Role == protocol.RoleImage {
+				f.Alt = d.alt
+			}
 			if err := w.AddFile(ctx, f); err != nil {
 				return wh, err
 			}
 		}
 	}
+	w.by = d.actor.UserID
 	return s.step(ctx, w, wh, route.Start{}, nil)
 }
 
+// maxAlt bounds the description of a picture, in characters.
+const maxAlt = 300
+
 func checkStart(r *StartRequest) (title string, err error) {
+	r.Alt = oneLine(r.Alt)
 	if title, err = model.CleanTitle("title", r.Title); err != nil {
 		return "", err
 	}
 	switch {
 	case r.Audio == "":
 		return "", model.RefuseField("audio", "The recording is missing.", "Choose a recording; every whisper starts with a voice.")
+	case !utf8.ValidString(r.Alt) || utf8.RuneCountInString(r.Alt) > maxAlt:
+		return "", model.RefuseField("alt", "This description is too long.", fmt.Sprintf("Use at most %d characters.", maxAlt))
 	case len(r.Key) > 60:
 		return "", model.RefuseField("key", "The form is damaged.", "Load the page again.")
 	}
