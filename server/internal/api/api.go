@@ -64,6 +64,8 @@ func (a *API) Register(e *echo.Echo) {
 	e.POST(protocol.PathEnroll, a.enroll)
 	g := e.Group("/api/v1/device", a.authenticate)
 	g.GET("/socket", a.socket)
+	g.GET("/speed", a.speedDown)
+	g.POST("/speed", a.speedUp)
 	g.GET("/offers", a.offers)
 	g.GET("/media/:digest", a.media)
 	g.HEAD("/media/:digest", a.media)

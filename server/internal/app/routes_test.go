@@ -31,6 +31,8 @@ var rights = map[string][5]int{
 
 	"POST /api/v1/enroll":                          {422, 422, 422, 422, 422},
 	"GET /api/v1/device/socket":                    {401, 400, 401, 401, 401},
+	"GET /api/v1/device/speed":                     {401, 200, 401, 401, 401},
+	"POST /api/v1/device/speed":                    {401, 200, 401, 401, 401},
 	"GET /api/v1/device/offers":                    {401, 200, 401, 401, 401},
 	"GET /api/v1/device/media/:digest":             {401, 200, 401, 401, 401},
 	"HEAD /api/v1/device/media/:digest":            {401, 200, 401, 401, 401},
