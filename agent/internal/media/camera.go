@@ -39,27 +39,39 @@ type Photo struct {
 	Dark bool
 }
 
-// shutter is an open camera: Close frees it.
+// shutter is an open camera: Close frees it. A camera that is open only while
+// it takes the picture needs no close.
 type shutter struct {
-	take func(context.Context) (image.Image, error)
+	take  func(context.Context) (image.Image, error)
+	close func() error
 }
 
-func (shutter) Close() error { return nil }
+func (s shutter) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
 
 // photograph opens a camera under the red light, takes one picture once shoot
 // is closed (nil: at once), and writes it as an upright JPEG of at most 1600
 // pixels a side that holds nothing but the picture. The file is synced and
 // stays the caller's to close.
 func photograph(ctx context.Context, live *Live, to *os.File, shoot <-chan struct{}, take func(context.Context) (image.Image, error)) (Photo, error) {
+	return photographBy(ctx, live, to, shoot, func() (shutter, error) { return shutter{take: take}, nil })
+}
+
+// photographBy does so with a camera that is opened before the countdown.
+func photographBy(ctx context.Context, live *Live, to *os.File, shoot <-chan struct{}, open func() (shutter, error)) (Photo, error) {
 	if err := ctx.Err(); err != nil {
 		return Photo{}, err
 	}
-	h, err := hold(live, func() (shutter, error) { return shutter{take}, nil })
+	h, err := hold(live, open)
 	if err != nil {
 		return Photo{}, err
 	}
-	img, err := func() (image.Image, error) {
-		defer func() { _ = h.Close() }() // a shutter's Close has nothing to fail at
+	img, err := func() (_ image.Image, err error) {
+		defer func() { err = errors.Join(err, h.Close()) }()
 		if shoot != nil {
 			select {
 			case <-shoot:
