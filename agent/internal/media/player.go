@@ -31,23 +31,40 @@ func (p *Player) Tone(ctx context.Context, name string, gainDB float64) error {
 	return p.Speaker.Play(ctx, "tone: "+name, c.Sound(), gainDB)
 }
 
-// Say plays a prompt by its key; text is what it says, and the title under
+// Say plays a prompt by its key, as loud as everything else; text is what it says, and the title under
 // which a page or a log knows it.
 func (p *Player) Say(ctx context.Context, key, text string, gainDB float64) error {
-	s, err := p.Pack.Prompt(key, text)
+	s, err := levelled(func() (Sound, error) { return p.Pack.Prompt(key, text) })
 	if err != nil {
 		return err
 	}
 	return p.Speaker.Play(ctx, "“"+text+"”", s, gainDB)
 }
 
-// File plays a WAV file. One that is no WAV is a Fault with CodeMedia.
+// File plays a WAV or FLAC file, brought to the loudness of all others; gainDB
+// comes on top. A file that is neither is a Fault with CodeMedia.
 func (p *Player) File(ctx context.Context, title, path string, gainDB float64) error {
-	s, err := OpenWAV(path)
+	s, err := levelled(func() (Sound, error) { return OpenSound(path) })
 	if err != nil {
 		return err
 	}
 	return p.Speaker.Play(ctx, title, s, gainDB)
+}
+
+// levelled opens a sound twice: to measure it, and to play it.
+func levelled(open func() (Sound, error)) (Sound, error) {
+	s, err := open()
+	if err != nil {
+		return nil, err
+	}
+	gain, err := LevelGain(s)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = open(); err != nil {
+		return nil, err
+	}
+	return Amplified(s, gain), nil
 }
 
 // Pack is a language: a folder of WAV files, named by the prompts' keys.
@@ -106,6 +123,10 @@ var tones = map[string][]note{
 	"tick":   {{600, 60 * ms, 0}},
 }
 
+// toneLoudness makes a tone 4 dB louder than the speech beside it: heard
+// through a room, and nobody is startled.
+const toneLoudness = 0.28
+
 // Tone makes a tone by its name: a fundamental and one harmonic below 2 kHz,
 // with soft edges.
 func Tone(name string) (Clip, error) {
@@ -118,7 +139,7 @@ func Tone(name string) (Clip, error) {
 		p := make([]int16, samplesIn(n.d, Rate))
 		for i := range p {
 			t := 2 * math.Pi * n.hz * float64(i) / Rate
-			p[i] = saturate(32767 * 0.5 * (0.75*math.Sin(t) + 0.25*math.Sin(2*t)))
+			p[i] = saturate(32767 * toneLoudness * (0.75*math.Sin(t) + 0.25*math.Sin(2*t)))
 		}
 		softEdges(p, Rate, 12*ms)
 		c.Samples = append(append(c.Samples, p...), make([]int16, samplesIn(n.gap, Rate))...)

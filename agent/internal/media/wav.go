@@ -206,7 +206,21 @@ func (w *wav) Close() error {
 	return w.close()
 }
 
+// breaksOff is not to be taken for the end that io.EOF is.
+func breaksOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return notPlayable("The sound file breaks off.", err)
+}
+
+// plain says that the samples are as our own: 16 bit, one channel.
+func (w *wav) plain() bool { return w.bytes == 2 && w.channels == 1 }
+
 func (w *wav) Read(p []int16) (int, error) {
+	if w.plain() {
+		return w.readPlain(p)
+	}
 	for n := range p {
 		if w.frames == 0 {
 			if n == 0 {
@@ -215,7 +229,7 @@ func (w *wav) Read(p []int16) (int, error) {
 			return n, nil
 		}
 		if _, err := io.ReadFull(w.r, w.frame); err != nil {
-			return n, notPlayable("The sound file breaks off.", err)
+			return n, breaksOff(err)
 		}
 		w.frames--
 		sum := 0.0
@@ -225,6 +239,26 @@ func (w *wav) Read(p []int16) (int, error) {
 		p[n] = saturate(sum / float64(w.channels))
 	}
 	return len(p), nil
+}
+
+// readPlain is Read for nearly every file there is, many times faster.
+func (w *wav) readPlain(p []int16) (int, error) {
+	if w.frames == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), w.frames, 4096))
+	if cap(w.frame) < 2*n {
+		w.frame = make([]byte, 8192)
+	}
+	k, err := io.ReadFull(w.r, w.frame[:2*n])
+	for i := range k / 2 {
+		p[i] = int16(binary.LittleEndian.Uint16(w.frame[2*i:]))
+	}
+	w.frames -= int64(k / 2)
+	if err != nil {
+		return k / 2, breaksOff(err)
+	}
+	return n, nil
 }
 
 // sample gives one sample on the scale of 16 bits.
