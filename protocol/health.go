@@ -105,6 +105,7 @@ type Health struct {
 	MicLevel     *float64 `json:"mic_level,omitempty"`   // dBFS, the loudest of the last take
 	Memory       int64    `json:"memory,omitempty"`      // bytes that programs can still have
 	CardErrors   int64    `json:"card_errors,omitempty"` // that the file system counted
+	CardWorn     Known    `json:"card_worn,omitempty"`   // empty: unknown
 	Restarts     int64    `json:"restarts"`              // starts without a shutdown before
 	Bounces      int      `json:"bounces,omitempty"`     // most contacts of one press, today
 	// LastPress is when a button was last pressed, by the box's clock.
@@ -219,7 +220,7 @@ func (r Request) Check() error {
 func (h Health) Check() error {
 	known := []Known{Yes, No, Unknown}
 	switch {
-	case !slices.Contains(known, h.Undervoltage), !slices.Contains(known, h.Throttled):
+	case !slices.Contains(known, h.Undervoltage), !slices.Contains(known, h.Throttled), h.CardWorn != "" && !slices.Contains(known, h.CardWorn):
 		return errors.New("the health has a value that is neither yes, no nor unknown")
 	case h.DiskTotal < 0, h.Memory < 0, h.CardErrors < 0, h.Restarts < 0, h.Bounces < 0:
 		return errors.New("the health's numbers make no sense")

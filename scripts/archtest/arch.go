@@ -21,8 +21,8 @@ var rows = []row{
 
 	{name: "agent", may: []string{"agent i/cli"}},
 	{name: "agent cmd/illumi-agent", may: []string{"agent"}},
-	{name: "agent i/cli", may: []string{"systemd", "agent i/daemon", "agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/retry", "agent i/wifi", "agent i/config"}},
-	{name: "agent i/daemon", may: []string{"agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/retry", "agent i/config"}},
+	{name: "agent i/cli", may: []string{"systemd", "agent i/daemon", "agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/health", "agent i/retry", "agent i/wifi", "agent i/config"}},
+	{name: "agent i/daemon", may: []string{"agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/health", "agent i/retry", "agent i/config"}},
 	{name: "agent i/flow", pure: true},
 	{name: "agent i/panel", may: []string{"agent i/flow"}},
 	{name: "agent i/media"},
@@ -30,6 +30,7 @@ var rows = []row{
 	{name: "agent i/link", may: []string{"agent i/retry"}},
 	{name: "agent i/transfer", may: []string{"agent i/retry", "agent i/spool"}},
 	{name: "agent i/wifi"},
+	{name: "agent i/health"},
 	{name: "agent i/retry"},
 	{name: "agent i/config"},
 
