@@ -27,17 +27,18 @@ const HelloWait = 10 * time.Second
 const RecheckEvery = time.Minute
 
 // Boxes send little and rarely, so small buffers and a shared write pool keep
-// an idle connection cheap.
+// an idle connection cheap: a ping with its frame is 70 bytes.
 var upgrader = websocket.Upgrader{
 	HandshakeTimeout: HelloWait,
-	ReadBufferSize:   512,
+	ReadBufferSize:   128,
 	WriteBufferSize:  2048,
 	WriteBufferPool:  &sync.Pool{},
 	Subprotocols:     []string{protocol.Subprotocol},
 }
 
 // socket upgrades, reads the hello and hands the connection to the hub. After
-// the upgrade it returns nil: the response is gone.
+// the upgrade it returns nil: the response is gone. It returns soon, since
+// net/http's buffers, the request and Echo's context live as long as it runs.
 func (a *API) socket(c echo.Context) error {
 	d := device(c)
 	if !slices.Contains(websocket.Subprotocols(c.Request()), protocol.Subprotocol) {
@@ -68,10 +69,7 @@ func (a *API) socket(c echo.Context) error {
 		hub.CloseWith(ws, err)
 		return nil
 	}
-	s := &session{api: a, device: d, authorization: c.Request().Header.Get("Authorization")}
-	err = a.Hub.Serve(a.Base, ws, d.ID, hello, s.message)
-	a.Presence.Disconnected(d.ID)
-	a.Log.Debug("a box went offline", "device", d.ID, "reason", fmt.Sprint(err))
+	a.Hub.Serve(a.Base, ws, d.ID, hello, &session{api: a, id: d.ID, device: &d, authorization: c.Request().Header.Get("Authorization")})
 	return nil
 }
 
@@ -92,26 +90,32 @@ func (a *API) firstWord(ws *websocket.Conn) (protocol.Message, error) {
 	return m, err
 }
 
-// session is what one connection remembers.
+// session is what one connection remembers: little, for as long as it lasts.
 type session struct {
 	api           *API
-	device        model.Device
+	id            string
+	device        *model.Device // until it is welcomed
 	authorization string
 	checked       time.Time
 }
 
-// message answers one message of a box. Progress is acknowledged only after
+// Ended makes the box's last word visible at once.
+func (s *session) Ended(err error) {
+	s.api.Presence.Disconnected(s.id)
+	s.api.Log.Debug("a box went offline", "device", s.id, "reason", fmt.Sprint(err))
+}
+
+// Message answers one message of a box. Progress is acknowledged only after
 // its commit; a refusal is acknowledged with its code, so that the box stops
 // repeating it; anything else closes the connection and is repeated.
-func (s *session) message(ctx context.Context, m protocol.Message) ([]byte, error) {
+func (s *session) Message(ctx context.Context, m protocol.Message) ([]byte, error) {
 	if err := s.allowed(ctx); err != nil {
 		return nil, err
 	}
-	s.api.Presence.Heard(s.device.ID)
+	s.api.Presence.Heard(s.id)
 	switch m.Type {
 	case protocol.TypeHello:
-		s.missed(ctx)
-		return s.hello(m)
+		return s.hello(ctx, m)
 	case protocol.TypePing:
 		return protocol.Encode(protocol.TypePong, m.ID, nil)
 	case protocol.TypeDelivered, protocol.TypeHeard, protocol.TypeRecording, protocol.TypeSaved:
@@ -121,7 +125,7 @@ func (s *session) message(ctx context.Context, m protocol.Message) ([]byte, erro
 		if err := protocol.Decode(m.Body, &st); err != nil || st.Check() != nil {
 			return ack(m.ID, protocol.CodeInvalid)
 		}
-		s.api.Presence.Status(s.device.ID, st)
+		s.api.Presence.Status(s.id, st)
 		return ack(m.ID, "")
 	}
 	return nil, nil // a pong, or a type of a later version
@@ -144,7 +148,19 @@ func (s *session) allowed(ctx context.Context) error {
 	return nil
 }
 
-func (s *session) hello(m protocol.Message) ([]byte, error) {
+func (s *session) hello(ctx context.Context, m protocol.Message) ([]byte, error) {
+	d := s.device
+	if s.device = nil; d == nil { // it says anew what it can do
+		now, err := s.api.Devices.AuthenticateDevice(ctx, s.authorization)
+		if refusal, ok := model.AsError(err); ok {
+			return nil, hub.Refuse(refusal.Code)
+		}
+		if err != nil {
+			return nil, err
+		}
+		d = &now
+	}
+	s.missed(ctx, d.LastSeenAt)
 	var hello protocol.Hello
 	if protocol.Decode(m.Body, &hello) != nil || hello.Check() != nil {
 		return nil, hub.Refuse(protocol.CodeInvalid)
@@ -153,24 +169,24 @@ func (s *session) hello(m protocol.Message) ([]byte, error) {
 		return nil, hub.Refuse(protocol.CodeVersion)
 	}
 	a := s.api
-	a.Presence.Connected(s.device.ID, hello)
-	a.Log.Debug("a box is online", "device", s.device.ID, "agent", hello.Agent)
+	a.Presence.Connected(s.id, hello)
+	a.Log.Debug("a box is online", "device", s.id, "agent", hello.Agent)
 	return protocol.Encode(protocol.TypeWelcome, m.ID, protocol.Welcome{
 		Version: protocol.Version, ServerTime: a.Now().UTC(), Server: a.Server, ServerID: a.ServerID,
-		Device: s.device.ID, Name: s.device.Name, Settings: relay.SettingsOf(s.device.Site),
+		Device: d.ID, Name: d.Name, Settings: relay.SettingsOf(d.Site),
 	})
 }
 
 // missed tells a box of the reminder that came while it was away. The hub
 // writes it after the welcome.
-func (s *session) missed(ctx context.Context) {
-	ref, ok, err := s.api.Relay.Missed(ctx, s.device.ID, s.device.LastSeenAt)
+func (s *session) missed(ctx context.Context, since time.Time) {
+	ref, ok, err := s.api.Relay.Missed(ctx, s.id, since)
 	if err != nil {
-		s.api.Log.Error("a missed reminder could not be looked up", "device", s.device.ID, "error", err)
+		s.api.Log.Error("a missed reminder could not be looked up", "device", s.id, "error", err)
 		return
 	}
 	if ok {
-		s.api.Hub.Send(s.device.ID, protocol.TypeRemind, ref)
+		s.api.Hub.Send(s.id, protocol.TypeRemind, ref)
 	}
 }
 
@@ -179,13 +195,13 @@ func (s *session) progress(ctx context.Context, m protocol.Message) ([]byte, err
 	if err := protocol.Decode(m.Body, &p); err != nil {
 		return ack(m.ID, protocol.CodeInvalid)
 	}
-	err := s.api.Relay.Progress(ctx, s.device.ID, m.Type, p)
+	err := s.api.Relay.Progress(ctx, s.id, m.Type, p)
 	if refusal, ok := model.AsError(err); ok {
 		return ack(m.ID, refusal.Code)
 	}
 	if err != nil {
 		// Logged here: behind an upgrade there is no renderer.
-		s.api.Log.Error("a box's progress could not be stored", "device", s.device.ID, "type", string(m.Type), "error", err)
+		s.api.Log.Error("a box's progress could not be stored", "device", s.id, "type", string(m.Type), "error", err)
 		return nil, errors.New("api: progress not stored")
 	}
 	return ack(m.ID, "")

@@ -2,11 +2,9 @@
 // messages in and remembers nothing: whether a box is online is what the
 // database says it said.
 //
-// An idle connection costs two goroutines with their stacks, net/http's and
-// gorilla's read buffers, the queue and a ticker. What could go: the ticker and
-// the writing goroutine (one timer wheel for all, a writer only while there is
-// something to write), and net/http's own buffers, which live as long as the
-// handler that was hijacked.
+// An idle connection costs one goroutine that waits for the box's next word,
+// with a stack that was never used for anything else. Writers exist while there
+// is something to write, and one timer pings them all.
 package hub
 
 import (
@@ -14,9 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -28,26 +25,20 @@ import (
 	"illumi/protocol"
 )
 
-// A box that is behind by this many hints is dropped, never waited for: it
-// asks for everything when it is back.
-const queueLength = 16
-
-// writeWait bounds one write to a box, partingTime the goodbye: writing it, and
-// waiting for the box's own.
-const (
-	writeWait   = 10 * time.Second
-	partingTime = time.Second
-)
-
 // Messages that a box may send: a burst after a reconnect, then a trickle.
 const (
 	messagesPerSecond = 10
 	messageBurst      = 200
 )
 
-// Handler answers one message of a box, one at a time. The answer may be nil.
-// An error closes the connection; the box will be back.
-type Handler func(ctx context.Context, m protocol.Message) (answer []byte, err error)
+// Session is what the hub asks about one connection's box.
+type Session interface {
+	// Message answers one message, one at a time. The answer may be nil. An error
+	// closes the connection; the box will be back.
+	Message(ctx context.Context, m protocol.Message) (answer []byte, err error)
+	// Ended is told once why the connection ended.
+	Ended(err error)
+}
 
 // A connection that another one replaces is mostly a box that came back before
 // its old one was known dead. So often so soon it is two boxes in turns.
@@ -77,6 +68,7 @@ type Hub struct {
 	mu       sync.Mutex
 	conns    map[string]*conn
 	replaced map[string][]time.Time // when a device's live connection was replaced of late
+	round    round
 	closed   bool
 	wg       sync.WaitGroup
 }
@@ -89,83 +81,99 @@ func New(o Options) *Hub {
 	}
 }
 
-type conn struct {
-	ws     *websocket.Conn
-	out    chan []byte
-	closed chan struct{}
-	once   sync.Once
-	code   int
-	reason string
-}
-
-// close asks the writer to say goodbye; the first reason stands. A write that
-// hangs is not waited for.
-func (c *conn) close(code int, reason string) {
-	c.once.Do(func() {
-		c.code, c.reason = code, reason
-		close(c.closed)
-		// A connection that is gone takes no deadline, and needs none.
-		_ = c.ws.NetConn().SetWriteDeadline(time.Now().Add(partingTime))
-	})
-}
-
-func (c *conn) over() bool {
-	select {
-	case <-c.closed:
-		return true
-	default:
-		return false
-	}
-}
-
-// ErrClosed is returned for a connection that comes during shutdown.
+// ErrClosed is the end of a connection that comes during shutdown.
 var ErrClosed = errors.New("hub: shutting down")
 
-// Serve runs a connection until it ends, and returns why. The caller has
-// upgraded ws and read the hello; it is handled first, when the box is
-// registered already: what is revoked or offered from then on reaches it.
-func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hello protocol.Message, handle Handler) error {
-	c := &conn{ws: ws, out: make(chan []byte, queueLength), closed: make(chan struct{})}
-	copies, err := h.add(device, c)
+// Serve takes a connection over and returns when the box is greeted; s is told
+// when it ends, which may be before. The caller has upgraded ws and read the
+// hello; it is handled first, when the box is registered already: what is
+// revoked or offered from then on reaches it.
+func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hello protocol.Message, s Session) {
+	// The welcome comes before any hint: until then it counts as being written.
+	c := &conn{ws: ws, device: device, session: s, writing: true, limit: rate.NewLimiter(messagesPerSecond, messageBurst)}
+	copies, err := h.add(c)
 	if err != nil {
 		c.close(websocket.CloseGoingAway, "")
-		c.goodbye()
+		c.write()
 		c.part()
-		return err
+		s.Ended(err)
+		return
 	}
-	defer h.remove(device, c)
 	if copies && h.tell != nil {
 		h.tell(device)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	// The welcome comes before any hint, so the writer starts after it.
-	welcome, err := handle(ctx, hello)
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		h.write(c, welcome)
-	}()
-	if err == nil {
-		err = h.read(ctx, c, handle)
+	ws.SetReadLimit(protocol.MaxMessageBytes)
+	welcome, err := h.handle(ctx, c, hello)
+	c.begin(welcome)
+	if err != nil {
+		h.end(c, err)
+		return
 	}
-	c.close(closeCode(err))
-	<-written
-	c.part()
-	return err
+	go h.turn(ctx, c)
 }
 
-func (h *Hub) add(device string, c *conn) (copies bool, err error) {
+// turn takes one message and leaves the next to a fresh goroutine: handling one
+// needs a deep stack, waiting for one a small one, and stacks shrink late.
+func (h *Hub) turn(ctx context.Context, c *conn) {
+	if err := h.next(ctx, c); err != nil {
+		h.end(c, err)
+		return
+	}
+	go h.turn(ctx, c)
+}
+
+func (h *Hub) next(ctx context.Context, c *conn) error {
+	m, err := c.read(h.dead)
+	if err != nil {
+		return err
+	}
+	if err := c.limit.Wait(ctx); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	answer, err := h.handle(ctx, c, m)
+	if err != nil {
+		return err
+	}
+	if answer != nil {
+		c.send(answer)
+	}
+	return nil
+}
+
+// handle keeps a panic to the one connection that it came up in.
+func (h *Hub) handle(ctx context.Context, c *conn, m protocol.Message) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("a message made the server stumble", "device", c.device, "type", string(m.Type), "panic", p, "stack", string(debug.Stack()))
+			err = errors.New("hub: panic in a session")
+		}
+	}()
+	return c.session.Message(ctx, m)
+}
+
+// end says goodbye, forgets the connection and closes it.
+func (h *Hub) end(c *conn, err error) {
+	c.close(closeCode(err))
+	<-c.parted
+	c.part()
+	h.remove(c)
+	c.session.Ended(err)
+	h.wg.Done()
+}
+
+func (h *Hub) add(c *conn) (copies bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return false, ErrClosed
 	}
-	if old := h.conns[device]; old != nil {
+	if old := h.conns[c.device]; old != nil {
 		old.close(websocket.ClosePolicyViolation, "replaced")
-		copies = h.again(device)
+		h.round.leave(old)
+		copies = h.again(c.device)
 	}
-	h.conns[device] = c
+	h.conns[c.device] = c
+	h.due(c)
 	h.wg.Add(1)
 	return copies, nil
 }
@@ -182,155 +190,14 @@ func (h *Hub) again(device string) bool {
 	return true
 }
 
-func (h *Hub) remove(device string, c *conn) {
+func (h *Hub) remove(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.conns[device] == c {
-		delete(h.conns, device)
-		delete(h.replaced, device)
+	if h.conns[c.device] == c {
+		delete(h.conns, c.device)
+		delete(h.replaced, c.device)
+		h.round.leave(c)
 	}
-	h.wg.Done()
-}
-
-// errPeer marks what the box did wrong; its text is the close reason.
-type errPeer struct {
-	code   int
-	reason string
-}
-
-func (e errPeer) Error() string { return fmt.Sprintf("hub: box closed out: %s (%d)", e.reason, e.code) }
-
-func closeCode(err error) (int, string) {
-	var peer errPeer
-	if errors.As(err, &peer) {
-		return peer.code, peer.reason
-	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return websocket.ClosePolicyViolation, "silent for too long"
-	}
-	return websocket.CloseInternalServerErr, "try again"
-}
-
-func (h *Hub) read(ctx context.Context, c *conn, handle Handler) error {
-	limit := rate.NewLimiter(messagesPerSecond, messageBurst)
-	c.ws.SetReadLimit(protocol.MaxMessageBytes)
-	for {
-		if err := c.ws.SetReadDeadline(time.Now().Add(h.dead)); err != nil {
-			return fmt.Errorf("hub: set read deadline: %w", err)
-		}
-		// After the deadline, which goodbye makes shorter.
-		if c.over() {
-			return fmt.Errorf("hub: closed: %s", c.reason)
-		}
-		m, err := ReadMessage(c.ws)
-		if err != nil {
-			return err
-		}
-		if c.over() {
-			return fmt.Errorf("hub: closed: %s", c.reason)
-		}
-		if err := limit.Wait(ctx); err != nil {
-			return fmt.Errorf("hub: %w", err)
-		}
-		answer, err := handle(ctx, m)
-		if err != nil {
-			return err
-		}
-		if answer != nil {
-			c.send(answer)
-		}
-	}
-}
-
-// ReadMessage reads one message and turns what a box does wrong into an error
-// that closes with the right code: 1003 for binary, 1007 for text that is not
-// UTF-8 (gorilla leaves that check to us), 1008 for anything unreadable.
-func ReadMessage(ws *websocket.Conn) (protocol.Message, error) {
-	kind, frame, err := ws.ReadMessage()
-	if err != nil {
-		return protocol.Message{}, fmt.Errorf("hub: read: %w", err)
-	}
-	if kind != websocket.TextMessage {
-		return protocol.Message{}, errPeer{websocket.CloseUnsupportedData, "text only"}
-	}
-	m, err := protocol.ParseMessage(frame)
-	if errors.Is(err, protocol.ErrNotUTF8) {
-		return m, errPeer{websocket.CloseInvalidFramePayloadData, "not UTF-8"}
-	}
-	if err != nil {
-		return m, errPeer{websocket.ClosePolicyViolation, "unreadable message"}
-	}
-	return m, nil
-}
-
-// CloseWith says goodbye on a connection that the hub does not have yet.
-func CloseWith(ws *websocket.Conn, err error) {
-	c := &conn{ws: ws, closed: make(chan struct{})}
-	c.close(closeCode(err))
-	c.goodbye()
-	c.part()
-}
-
-// Refuse makes an error that closes a connection by policy, for a reason that
-// the box understands.
-func Refuse(code protocol.Code) error {
-	return errPeer{websocket.ClosePolicyViolation, string(code)}
-}
-
-func (c *conn) send(frame []byte) {
-	select {
-	case c.out <- frame:
-	case <-c.closed:
-	default:
-		c.close(websocket.CloseTryAgainLater, "too slow")
-	}
-}
-
-func (h *Hub) write(c *conn, first []byte) {
-	defer c.goodbye()
-	ping := time.NewTicker(h.ping)
-	defer ping.Stop()
-	for frame := first; ; {
-		if c.over() {
-			return
-		}
-		if frame != nil && (c.ws.SetWriteDeadline(time.Now().Add(writeWait)) != nil || c.ws.WriteMessage(websocket.TextMessage, frame) != nil) {
-			c.close(websocket.CloseAbnormalClosure, "cannot be written to")
-			return
-		}
-		select {
-		case <-c.closed:
-			return
-		case frame = <-c.out:
-		case <-ping.C:
-			var err error
-			if frame, err = protocol.Encode(protocol.TypePing, uuid.NewString(), nil); err != nil {
-				h.log.Error("a ping could not be written", "error", err)
-				return
-			}
-		}
-	}
-}
-
-// goodbye writes the close frame and bounds the wait for the box's own. The
-// box may be gone: nothing depends on it.
-func (c *conn) goodbye() {
-	c.close(websocket.CloseInternalServerErr, "try again") // unless there is a reason already
-	until := time.Now().Add(partingTime)
-	_ = c.ws.NetConn().SetReadDeadline(until)
-	if c.code != websocket.CloseAbnormalClosure {
-		_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(c.code, c.reason), until)
-	}
-}
-
-// part takes in what the box still sends, for a moment: closing on unread
-// bytes resets the connection, and the box would not learn why it ended.
-func (c *conn) part() {
-	if c.code != websocket.CloseAbnormalClosure {
-		_, _ = io.CopyN(io.Discard, c.ws.NetConn(), 4*protocol.MaxMessageBytes)
-	}
-	_ = c.ws.Close()
 }
 
 // Send passes a hint to a box, if it is connected here.

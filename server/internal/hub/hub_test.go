@@ -28,12 +28,32 @@ type rig struct {
 	conns chan net.Conn
 	end   chan struct{}
 	// handle answers what comes after the hello; nil answers nothing.
-	handle hub.Handler
+	handle handler
 	ended  sync.Map // device → why its last connection ended
 	copied chan string
 }
 
-func newRig(t *testing.T, handle hub.Handler) *rig {
+type handler func(ctx context.Context, m protocol.Message) ([]byte, error)
+
+// session is one connection's, and keeps why it ended.
+type session struct {
+	r      *rig
+	device string
+}
+
+func (s session) Message(ctx context.Context, m protocol.Message) ([]byte, error) {
+	if m.Type == protocol.TypeHello {
+		return protocol.Encode(protocol.TypeWelcome, m.ID, nil)
+	}
+	if s.r.handle == nil {
+		return nil, nil
+	}
+	return s.r.handle(ctx, m)
+}
+
+func (s session) Ended(err error) { s.r.ended.Store(s.device, fmt.Sprint(err)) }
+
+func newRig(t *testing.T, handle handler) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, copied: make(chan string, 10),
@@ -79,16 +99,7 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	device := strings.TrimPrefix(req.URL.Path, "/")
 	hello := protocol.Message{Type: protocol.TypeHello, ID: "hello"}
-	err = r.hub.Serve(context.Background(), ws, device, hello, func(ctx context.Context, m protocol.Message) ([]byte, error) {
-		if m.Type == protocol.TypeHello {
-			return protocol.Encode(protocol.TypeWelcome, m.ID, nil)
-		}
-		if r.handle == nil {
-			return nil, nil
-		}
-		return r.handle(ctx, m)
-	})
-	r.ended.Store(device, fmt.Sprint(err))
+	r.hub.Serve(context.Background(), ws, device, hello, session{r, device})
 }
 
 // box is a client that has read its welcome.
