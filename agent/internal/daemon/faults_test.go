@@ -315,7 +315,7 @@ func TestDaemon_FullDiskAtTheSeal(t *testing.T) {
 	if st.Take.N != 1 {
 		t.Errorf("the take is gone: %+v", st.Take)
 	}
-	b.until("the truth", func(flow.State) bool { return b.face.said(flow.SayFullTold) })
+	b.until("the truth", func(flow.State) bool { return b.face.said(flow.SayFullRing) })
 	<-full
 	full <- false
 	b.d.post(b.d.ctx, b.d.minutely)

@@ -32,6 +32,9 @@ func (m *move) boot() {
 	if f.Unclean {
 		m.do(Effect{Do: Report, Code: CodePower, Seq: m.seq()})
 	}
+	if s.DiskLow {
+		m.reportDisk()
+	}
 	if s.ClockUnknown {
 		m.do(Effect{Do: Report, Code: CodeClock, Seq: m.seq()})
 	}

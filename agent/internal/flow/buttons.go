@@ -1,62 +1,5 @@
 package flow
 
-// tables say what an accepted press does, by the number of buttons of a box.
-// The two- and three-button boxes (people.md 2.3, 2.4) are other cells in the
-// same machine.
-var tables = map[int]func(*move, Button){1: oneButton}
-
-// oneButton is the column "BTN1" of people.md 2.2 (a). What is not here is
-// ignored: BOOT, REC_READY, CHECK, SENDING, RECALL.
-func oneButton(m *move, _ Button) {
-	switch m.s.Phase {
-	case Idle:
-		m.reassure()
-	case New, NewQuiet, Heard:
-		m.toPlaying()
-	case Playing:
-		m.stopPlaying()
-	case Invite, Empty:
-		m.record()
-	case Recording:
-		m.stopByPress()
-	case PhotoAsk:
-		m.toPhotoCount()
-	case PhotoCount:
-		m.cancelPhoto()
-	case Review:
-		if m.s.Confirm {
-			m.toSending(SentByPress)
-		} else {
-			m.record()
-		}
-	case Draft:
-		m.listenToDraft()
-	case Sent:
-		m.askRecall()
-	case Queued:
-		m.queuedStatus()
-	case Paused:
-		m.answer(SayPaused)
-	case Ended:
-		m.answer(SayEnded)
-	case MicFault:
-		m.micExcuse()
-	}
-}
-
-// offers reports whether a press would do more than reassure: the button is lit.
-func (s State) offers() bool {
-	switch s.Phase {
-	case New, NewQuiet, Heard, Draft:
-		return !s.NoSpeaker
-	case Playing, Invite, Recording, Empty, PhotoAsk, PhotoCount, Review:
-		return true
-	case Sent:
-		return s.recallFor() > 0
-	}
-	return false
-}
-
 // press accepts a press or not (people.md P5, P7): after an accepted one the
 // button must have been up for 50 ms and T_LOCK must have passed, and the phase
 // must have had time to be noticed.
@@ -85,9 +28,14 @@ func (m *move) release() {
 	if k == nil || !k.Down {
 		return
 	}
+	stuck := k.Stuck
 	k.Down, k.Stuck, k.Up = false, false, m.e.At
 	m.disarm(stuckTimer(m.e.Button))
-	if m.s.Phase != Recording || !m.s.Holding || m.e.Button != Main {
+	if m.s.Phase == Idle && m.s.TestBy == m.e.Button {
+		m.letGoOfTest(stuck)
+		return
+	}
+	if m.s.Phase != Recording || !m.s.Holding || m.e.Button != m.s.Config.speaks() {
 		return
 	}
 	if m.e.At < m.s.Since+holdFor {
@@ -105,6 +53,24 @@ func (m *move) key() *Key {
 		return nil
 	}
 	return &m.s.Keys[m.e.Button-1]
+}
+
+// speaks is the button that begins a recording, and that may be held instead
+// (people.md P4).
+func (c Config) speaks() Button {
+	if c.Buttons == 3 {
+		return Second
+	}
+	return Main
+}
+
+// unkey forgets the buttons that the box has no longer: their release would
+// never be seen.
+func (m *move) unkey() {
+	for b := Button(m.s.Config.Buttons) + 1; b <= Third; b++ {
+		m.s.Keys[b-1] = Key{}
+		m.disarm(stuckTimer(b))
+	}
 }
 
 func stuckTimer(b Button) TimerName {

@@ -10,7 +10,7 @@ import (
 func jsonOf(v any) ([]byte, error) { return json.Marshal(v) }
 
 var phases = []Phase{Boot, Idle, New, NewQuiet, Playing, Invite, Heard, RecReady, Recording, Check, Empty,
-	PhotoAsk, PhotoCount, Review, Draft, Sending, Sent, Queued, Recall, Paused, Ended, MicFault}
+	PhotoAsk, PhotoCount, Review, Draft, Sending, Sent, Queued, Recall, Paused, Ended, MicFault, SelfTesting}
 
 var patterns = []Pattern{LightOff, LightBreathe, LightBreatheS, LightHalf, LightFull, LightBusy, LightDone,
 	LightHelp, LightSaved, LightVoice}
@@ -46,7 +46,7 @@ func check(prev, s State, e Event, fx []Effect) error {
 	if s.Phase == Sending && !runs(TimerPhase) || s.Phase == Check && !runs(TimerPhase) || s.Phase == Recall && !runs(TimerPhase) {
 		bad("nothing ends %s", s.Phase)
 	}
-	if asks := []Phase{Invite, Empty, PhotoAsk, PhotoCount, Review, Sent, MicFault, Playing, RecReady}; slices.Contains(asks, s.Phase) &&
+	if asks := []Phase{Invite, Empty, PhotoAsk, PhotoCount, Review, Sent, MicFault, Playing, RecReady, SelfTesting}; slices.Contains(asks, s.Phase) &&
 		!runs(TimerPhase, TimerVoice, TimerAgain, TimerDevice) {
 		bad("nothing ends %s", s.Phase)
 	}
@@ -66,7 +66,7 @@ func check(prev, s State, e Event, fx []Effect) error {
 	if s.Hushed() != Show(s).Dim {
 		bad("quiet hours and light disagree")
 	}
-	if (s.Turn.Hop == "") != slices.Contains([]Phase{Boot, Idle, Queued, Ended}, s.Phase) && s.Phase != Paused {
+	if (s.Turn.Hop == "") != slices.Contains([]Phase{Boot, Idle, Queued, Ended, SelfTesting}, s.Phase) && s.Phase != Paused {
 		bad("hop %q in hand in %s", s.Turn.Hop, s.Phase)
 	}
 	if s.Phase == Idle && (len(s.Queue) > 0 || len(s.Unsent) > 0) {
@@ -117,7 +117,7 @@ func checkEffects(prev, s State, e Event, fx []Effect) error {
 			if err := honest(prev, e, f.Prompt); err != nil {
 				return err
 			}
-		case PlayWhisper, PlayTake:
+		case PlayWhisper, PlayTake, PlayReply:
 			if mic {
 				return fmt.Errorf("%s into an open recording", f.Do)
 			}
@@ -126,6 +126,9 @@ func checkEffects(prev, s State, e Event, fx []Effect) error {
 				return fmt.Errorf("tone %s into an open recording", f.Tone)
 			}
 		case Seal:
+			if prev.Turn.Practice {
+				return fmt.Errorf("practice leaves the box")
+			}
 			if f.Take == 0 || f.Hop == "" || f.Take != s.Take.N && s.Phase == Sending {
 				return fmt.Errorf("nothing is sealed")
 			}
@@ -136,7 +139,7 @@ func checkEffects(prev, s State, e Event, fx []Effect) error {
 		if f.Do != SetTimer && f.Do != StopTimer && f.Do != CloseMic && f.Do != CloseCamera {
 			begun = true
 		}
-		if prev.Hushed() && s.Hushed() && (f.Do == Sound || f.Do == Say || f.Do == PlayWhisper || f.Do == PlayTake) &&
+		if prev.Hushed() && s.Hushed() && (f.Do == Sound || f.Do == Say || f.Do == PlayWhisper || f.Do == PlayTake || f.Do == PlayReply) &&
 			slices.Contains([]Kind{KindMSG, KindRemind, KindBoot, KindResume, KindQuietOn, KindClockUnknown}, e.Kind) {
 			return fmt.Errorf("%s in quiet hours, unasked", wording(f))
 		}
@@ -150,7 +153,10 @@ func checkEffects(prev, s State, e Event, fx []Effect) error {
 // honest: "sent" only with the receipt, "saved" only with the seal.
 func honest(prev State, e Event, p Prompt) error {
 	switch p {
-	case SaySent, SayLate:
+	case SaySent, Say2Sent, SayLate:
+		if prev.Turn.Practice {
+			break
+		}
 		if e.Kind == KindACK || e.Kind == KindSealed && prev.Early.Reply == e.Reply || prev.Phase == Sent {
 			return nil
 		}
@@ -160,6 +166,14 @@ func honest(prev State, e Event, p Prompt) error {
 		}
 	case SayQueued:
 		if prev.Phase == Sending && (prev.Reply != "" || e.Kind == KindSealed) {
+			return nil
+		}
+	case SayPracticeDone:
+		if prev.Turn.Practice {
+			return nil
+		}
+	case SayFullTold:
+		if prev.DiskTold {
 			return nil
 		}
 	case SayRecalled:
@@ -182,7 +196,7 @@ func checkTakes(prev, s State, e Event, fx []Effect) error {
 	if had := prev.Take.N != 0 || prev.Old.N != 0; had && s.Take.N == 0 && s.Old.N == 0 {
 		ok := e.Kind == KindSealed || e.Kind == KindEnd ||
 			e.Kind == KindRecalled && (prev.Phase == Draft || prev.Phase == Paused) ||
-			e.Kind == KindTimer && e.Timer == TimerKeep
+			e.Kind == KindTimer && e.Timer == TimerKeep || prev.Turn.Practice && s.Phase == Sent
 		if !ok {
 			return fmt.Errorf("%s in %s lost a take", e.Kind, prev.Phase)
 		}

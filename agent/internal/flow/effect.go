@@ -7,7 +7,7 @@ import "time"
 // is seen and heard.
 //
 // The contract for who carries them out:
-//   - Say, Sound, PlayWhisper and PlayTake join one queue and sound one after
+//   - Say, Sound, PlayWhisper, PlayTake and PlayReply join one queue and sound one after
 //     the other; each answers Ended with its Seq. Stop ends the one that sounds
 //     and empties the queue; what was stopped need not answer.
 //   - CloseMic and CloseCamera also end an opening under way. When they return
@@ -63,6 +63,7 @@ const (
 	Seal        Do = "seal"         // Hop, Epoch, Take … into the outbox; answers Sealed or SealFailed
 	Forget      Do = "forget"       // Hop: its whisper, its takes, all but sealed replies
 	Refetch     Do = "refetch"      // Hop: its media is bad; forget and load it again
+	Unsend      Do = "unsend"       // Reply, Hop: out of the outbox; answers Unsent or NotUnsent before any other event
 	MakeRoom    Do = "make-room"    // erase acknowledged media, never unsent replies
 	Wipe        Do = "wipe"         // erase every byte of the study; answers Wiped
 )
@@ -80,10 +81,19 @@ const (
 	Sound       Do = "sound"        // Tone
 	PlayWhisper Do = "play-whisper" // Hop
 	PlayTake    Do = "play-take"    // Hop, Take
+	PlayReply   Do = "play-reply"   // Reply: the citizen's own voice in outbox or sent
 	Stop        Do = "stop"         // silence
 	ShowPicture Do = "show-picture" // Hop: screen or printer
 	Blank       Do = "blank"        // the screen shows nothing
 	Volume      Do = "volume"       // Quiet: −6 dB from now on
+)
+
+// Self-test: package selftest is its course. While it runs the presses are its
+// own, and so are lights, microphone and camera; it closes them before it
+// answers.
+const (
+	SelfTest     Do = "self-test"      // answers SelfTested
+	StopSelfTest Do = "stop-self-test" // end it now; it need not answer
 )
 
 // Time.

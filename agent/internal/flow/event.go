@@ -16,6 +16,7 @@ type Event struct {
 	Hop    string    `json:"hop,omitempty"`
 	Epoch  int       `json:"epoch,omitempty"` // of a recalled hop; 0: any
 	Reply  string    `json:"reply,omitempty"`
+	Take   Take      `json:"take,omitzero"`  // Unsent: what the reply was made of
 	Late   bool      `json:"late,omitempty"` // the server keeps the reply beside the chain
 	Code   Code      `json:"code,omitempty"` // why it failed; empty is success
 	Turn   *Turn     `json:"turn,omitempty"`
@@ -46,8 +47,11 @@ const (
 	KindSealFailed  Kind = "seal-failed"  // Seal: it is not; Code says why, CodeDisk unless given
 	KindTakenBack   Kind = "taken-back"   // TakeBack: the server confirms
 	KindNotBack     Kind = "not-back"     // TakeBack: the server refuses
+	KindUnsent      Kind = "unsent"       // Unsend: Reply is a take again; Turn and Take say which
+	KindNotUnsent   Kind = "not-unsent"   // Unsend: it may have left the box
 	KindReported    Kind = "reported"     // Report: the server has acknowledged it
 	KindWiped       Kind = "wiped"        // Wipe: nothing of the study is left on the box
+	KindSelfTested  Kind = "self-tested"  // SelfTest: it is over, all devices are closed
 	KindTimer       Kind = "timer"        // Timer is due
 )
 
@@ -81,6 +85,7 @@ const (
 	KindSettings     Kind = "settings"      // Config, validated by its reader, replaces the one in use
 	KindRemind       Kind = "remind"        // of Hop
 	KindRecalled     Kind = "recalled"      // the server cancelled Hop
+	KindSelfTest     Kind = "self-test"     // the team asks for a spoken self-test
 	KindPause        Kind = "pause"         //
 	KindResume       Kind = "resume"        //
 	KindEnd          Kind = "end"           // the study is over: wipe

@@ -32,10 +32,10 @@ func (m *move) circumstance() {
 		if !s.DiskLow {
 			s.DiskLow = true
 			m.do(Effect{Do: MakeRoom})
-			m.do(Effect{Do: Report, Code: CodeDisk, Seq: m.seq()})
+			m.reportDisk()
 		}
 	case KindDiskOK:
-		s.DiskLow = false
+		s.DiskLow, s.DiskTold, s.DiskAlert = false, false, 0
 	case KindClockUnknown:
 		m.hushChanges(s.Quiet, true)
 	case KindClockKnown:
@@ -47,7 +47,12 @@ func (m *move) circumstance() {
 	case KindSettings:
 		if m.e.Config != nil && m.e.Config.Validate() == nil {
 			s.Config = *m.e.Config
+			m.unkey()
 		}
+	case KindSelfTest:
+		m.askedForTest()
+	case KindSelfTested:
+		m.selfTested()
 	case KindPause:
 		s.Pausing = s.Phase != Paused && s.Phase != Ended
 	case KindResume:
@@ -123,6 +128,7 @@ func (m *move) speakerLost() {
 	case Sent:
 		m.sentSaid() // the thanks were cut off; the wait behind them is not
 	case Queued:
+		s.Listening = false
 		if len(s.Queue) > 0 {
 			m.rest()
 		}
@@ -177,7 +183,7 @@ func (m *move) recalled() {
 		m.letGo()
 	case Playing, RecReady, Recording, Check, PhotoAsk, PhotoCount, Review, Sending, MicFault:
 		s.Turn.Late = true
-	case Boot, Idle, Sent, Queued, Recall, Ended:
+	case Boot, Idle, Sent, Queued, Recall, SelfTesting, Ended:
 		// No turn in hand, or one that is answered: the reply stands.
 	}
 }
@@ -190,12 +196,12 @@ func (m *move) pauseIfDone() {
 	}
 	switch m.s.Phase {
 	case Sent:
-		if !m.s.Linger || m.s.Asking {
+		if !m.s.Linger || m.s.Asking || m.s.Listening {
 			return // the chance to take back comes first
 		}
 		m.finish()
-	case Idle, New, NewQuiet, Heard, Queued:
-	case Draft:
+	case Idle, New, NewQuiet, Heard:
+	case Draft, Queued:
 		if m.s.Listening {
 			return
 		}
@@ -228,6 +234,7 @@ func (m *move) end() {
 	m.closeCamera()
 	m.hush()
 	m.letGo()
+	m.stopTest()
 	m.enter(Ended)
 	s.Queue, s.Unsent = nil, nil
 	s.SentLater, s.Pausing = false, false

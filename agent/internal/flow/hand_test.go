@@ -110,6 +110,11 @@ func (h *hand) line(word string, args []string) {
 		h.reboot(args, arg)
 		return
 	case "press":
+		for b := Main; b <= Third; b++ {
+			if flag(strconv.Itoa(int(b))) {
+				e.Button = b
+			}
+		}
 		if !flag("now") {
 			h.wait(1100 * time.Millisecond)
 		}
@@ -117,23 +122,33 @@ func (h *hand) line(word string, args []string) {
 		if !flag("hold") {
 			did := h.last
 			h.wait(100 * time.Millisecond)
-			h.event(Event{Kind: KindRelease, Button: Main})
+			h.event(Event{Kind: KindRelease, Button: e.Button})
 			h.last = did
 		}
 		return
 	case "msg":
 		recall, _ := strconv.Atoi(arg("recall"))
 		epoch, _ := strconv.Atoi(arg("epoch"))
-		e.Turn = &Turn{Hop: args[0], Epoch: max(epoch, 1), SendMode: arg("mode"), PhotoAllowed: flag("photo"),
+		e.Turn = &Turn{Practice: flag("practice"), Hop: args[0], Epoch: max(epoch, 1), SendMode: arg("mode"), PhotoAllowed: flag("photo"),
 			RecallSeconds: recall, Again: flag("again"), Picture: flag("picture")}
 	case "ended":
 		e.Seq = h.s.Voice
 	case "mic-opened", "mic-failed", "speech", "no-speech", "photo-ok", "photo-dark", "photo-failed",
-		"seal-failed", "taken-back", "not-back", "wiped":
+		"seal-failed", "taken-back", "not-back", "wiped", "not-unsent", "self-tested":
 		e.Seq = h.s.Waiting
 		e.Reply = arg("reply")
+	case "release":
+		if flag("2") {
+			e.Button = Second
+		}
+	case "unsent":
+		e.Seq, e.Reply = h.s.Waiting, h.s.Unsent[len(h.s.Unsent)-1].Reply
+		e.Turn, e.Take = &Turn{Hop: h.s.Unsent[len(h.s.Unsent)-1].Hop, Epoch: 1}, Take{N: 1, Photo: PhotoTaken, ToneEnd: time.Second}
 	case "reported":
 		e.Seq = h.s.Alert
+		if flag("disk") {
+			e.Seq = h.s.DiskAlert
+		}
 	case "sealed":
 		e.Seq, e.Reply = h.s.Waiting, arg("reply")
 		if e.Reply == "" {
@@ -266,6 +281,8 @@ const (
 	toQueue     = "boot offline; msg h1; ended; press; wait 4s; ended; ended; press; ended; mic-opened; wait 500ms; ended; wait 8s; press; speech; ended; timer phase; sealed; ended"
 	toMicFault  = toReady + "; ended; mic-failed"
 	toRecalling = toSentNow + "; ended; press; ended; press"
+	toHeld      = "boot; wait 2s; press hold; ended; timer hold"
+	toTesting   = toHeld + "; ended; release"
 )
 
 // doing lists what the last event made the box do, without its timers.
@@ -307,8 +324,8 @@ func wording(f Effect) string {
 		return fmt.Sprintf("%s %d", f.Do, f.Take)
 	case EraseTakes, Forget, Refetch, PlayWhisper, ShowPicture:
 		return string(f.Do) + " " + f.Hop
-	case TakeBack:
-		return "take-back " + f.Reply
+	case TakeBack, Unsend, PlayReply:
+		return string(f.Do) + " " + f.Reply
 	}
 	return string(f.Do)
 }

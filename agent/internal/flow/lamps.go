@@ -4,23 +4,20 @@ package flow
 // never disagree. The red recording light is not here: the code that opens
 // microphone and camera drives it, and State.Live says when it must be on.
 func Show(s State) Lamps {
-	l := Lamps{Main: s.pattern(), Dim: s.Hushed()}
-	l.Lit[Main-1] = s.offers()
+	l := Lamps{Main: s.pattern(), Dim: s.Hushed(), Lit: s.lit()}
 	return l
 }
 
 func (s State) pattern() Pattern {
+	if s.Listening {
+		return LightHalf
+	}
 	switch s.Phase {
-	case Boot, Check, Sending, Recall:
+	case Boot, Check, Sending, Recall, SelfTesting:
 		return LightBusy
 	case New, NewQuiet:
 		return s.unlessDumb(LightBreathe)
-	case Heard:
-		return s.unlessDumb(LightBreatheS)
-	case Draft:
-		if s.Listening {
-			return LightHalf
-		}
+	case Heard, Draft:
 		return s.unlessDumb(LightBreatheS)
 	case Playing:
 		return LightHalf

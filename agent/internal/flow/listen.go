@@ -34,7 +34,7 @@ func (m *move) arrived() {
 	switch {
 	case s.Phase == Idle, s.Phase == Queued && s.Voice == 0:
 		m.rest()
-	case s.Phase == Sent && s.Linger && !s.Asking:
+	case s.Phase == Sent && s.Linger && !s.Asking && !s.Listening:
 		m.finish()
 	}
 }
@@ -86,6 +86,10 @@ func (m *move) toNew() {
 	}
 	s.Turn.Arrived = true
 	m.sound(ToneArrive)
+	if s.Turn.Practice {
+		m.say(SayPractice)
+		return
+	}
 	if !s.Config.Announce {
 		return
 	}
@@ -118,10 +122,10 @@ func (m *move) toPlaying() {
 	m.hush()
 	m.enter(Playing)
 	if s.Turn.Plays == 0 {
-		m.do(Effect{Do: Progress, Stage: StageHeard, Hop: s.Turn.Hop, Epoch: s.Turn.Epoch})
+		m.progress(Effect{Stage: StageHeard})
 	}
 	s.Turn.Plays++
-	if s.Turn.Picture {
+	if s.Turn.Picture && !s.Picture { // heard again, it is still there: no second print
 		s.Picture = true
 		m.do(Effect{Do: ShowPicture, Hop: s.Turn.Hop})
 	}
@@ -150,7 +154,30 @@ func (m *move) played() {
 		return
 	}
 	m.enter(Invite)
-	m.say(SayInvite)
+	m.say(m.s.words(SayInvite, Say2Invite, Say3Invite))
+}
+
+// speakInstead is SPEAK while the whisper plays: not an echo, and not of a turn
+// that was cancelled meanwhile.
+func (m *move) speakInstead() {
+	switch {
+	case m.e.At < m.s.Since+playGuard:
+	case m.s.Turn.Late:
+		m.hush()
+		m.finish()
+	default:
+		m.record()
+	}
+}
+
+// progress tells the server how far the turn in hand is. Practice is nobody's
+// business but the citizen's.
+func (m *move) progress(f Effect) {
+	if m.s.Turn.Practice {
+		return
+	}
+	f.Do, f.Hop, f.Epoch = Progress, m.s.Turn.Hop, m.s.Turn.Epoch
+	m.do(f)
 }
 
 // toHeard waits for the citizen to come back. A turn that was cancelled

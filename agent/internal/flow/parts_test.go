@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,26 +16,34 @@ func TestPrompts(t *testing.T) {
 		if n := len(strings.Fields(text)); n == 0 || n > 12 {
 			t.Errorf("%s has %d words (A4: at most 12): %q", key, n, text)
 		}
-		if !strings.HasSuffix(text, ".") {
+		part := strings.HasPrefix(string(key), "digit_") || key == SayTestBox || key == SayTestCode || key == SayTestFailedMore
+		if !part && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "?") {
 			t.Errorf("%s is not a sentence: %q", key, text)
 		}
 	}
-	if len(Prompts) != 46 {
-		t.Errorf("%d prompts, people.md 2.1 has 46", len(Prompts))
+	if len(talkPrompts) != 46+1 { // and full_ring
+		t.Errorf("%d prompts, people.md 2.1 has 46", len(talkPrompts)-1)
 	}
-	// Every key that exists as a constant has a text.
-	file, err := parser.ParseFile(token.NewFileSet(), "prompts.go", nil, 0)
+	keys := keysIn(t, "prompts.go") + keysIn(t, "prompts_selftest.go")
+	if keys != len(Prompts) || len(talkPrompts)+len(testPrompts) != len(Prompts) {
+		t.Errorf("%d keys and %d texts", keys, len(Prompts))
+	}
+}
+
+// keysIn counts the keys in a file; each that exists as a constant has a text.
+func keysIn(t *testing.T, name string) (keys int) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := 0
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 {
 			return true
 		}
 		lit, ok := spec.Values[0].(*ast.BasicLit)
-		if !ok {
+		if !ok || lit.Kind != token.STRING {
 			return true
 		}
 		key, err := strconv.Unquote(lit.Value)
@@ -47,8 +56,19 @@ func TestPrompts(t *testing.T) {
 		}
 		return true
 	})
-	if keys != len(Prompts) {
-		t.Errorf("%d keys and %d texts", keys, len(Prompts))
+	return keys
+}
+
+func TestDigits(t *testing.T) {
+	if got := Digits("4 8-2x1"); !slices.Equal(got, []Prompt{SayDigit4, SayDigit8, SayDigit2, SayDigit1}) {
+		t.Errorf("%v", got)
+	}
+	for d := range 10 {
+		for _, p := range Digits(strconv.Itoa(d)) {
+			if Prompts[p] == "" {
+				t.Errorf("no text for %q", p)
+			}
+		}
 	}
 }
 
@@ -140,7 +160,7 @@ func TestLockOut(t *testing.T) {
 // TestNothing: what means nothing changes nothing, in every phase.
 func TestNothing(t *testing.T) {
 	for _, way := range []string{toIdle, toNewHop, toPlay, toInvited, toWaiting, toReady, toTone, toRecord, toChecked, toEmptied,
-		toAsked, toCount, toReviewing, toDrafted, toSendNow, toSentNow, toQueue, toRecalling, toMicFault, "boot; pause", "boot; end"} {
+		toAsked, toCount, toReviewing, toDrafted, toSendNow, toSentNow, toQueue, toRecalling, toMicFault, "boot; pause", "boot; end", toTesting} {
 		h := newHand(t)
 		h.do(way)
 		for _, e := range []Event{
@@ -149,7 +169,7 @@ func TestNothing(t *testing.T) {
 			{Kind: KindMSG}, {Kind: KindMSG, Turn: &Turn{}}, {Kind: KindACK, Reply: "unknown", Hop: "unknown"}, {Kind: KindSealed, Seq: -1},
 			{Kind: KindMicOpened, Seq: -1}, {Kind: KindSpeech, Seq: -1}, {Kind: KindPhotoOK, Seq: -1}, {Kind: KindTakenBack, Seq: -1},
 			{Kind: KindRecalled, Hop: "unknown"}, {Kind: KindRecalled, Hop: "h1", Epoch: -1}, {Kind: KindBoot}, {Kind: KindSettings}, {Kind: KindSettings, Config: &Config{}},
-			{Kind: KindMediaBad, Hop: "unknown"}, {Kind: KindReported, Seq: -1}, {Kind: KindWiped, Seq: -1}, {Kind: KindBoot, Boot: &Facts{}},
+			{Kind: KindMediaBad, Hop: "unknown"}, {Kind: KindReported, Seq: -1}, {Kind: KindWiped, Seq: -1}, {Kind: KindUnsent, Seq: -1}, {Kind: KindNotUnsent, Seq: -1}, {Kind: KindSelfTested, Seq: -1}, {Kind: KindBoot, Boot: &Facts{}},
 		} {
 			e.At = h.now
 			before := asJSON(t, h.s)

@@ -1,5 +1,7 @@
 package flow
 
+import "maps"
+
 // Keys of the prompts (people.md 2.1). A language pack is a folder of
 // recordings under these names; no pack may lack one.
 const (
@@ -38,6 +40,7 @@ const (
 	SayMicTold       Prompt = "mic_told"
 	SayMicRing       Prompt = "mic_ring"
 	SayFullTold      Prompt = "full_told"
+	SayFullRing      Prompt = "full_ring"
 	SayHeld          Prompt = "held"
 	Say2Invite       Prompt = "2_invite"
 	Say2Rec          Prompt = "2_rec"
@@ -54,7 +57,17 @@ const (
 // Prompts has the English text of every prompt, at most twelve words each:
 // the reference for recordings, the screen and the simulator. Do not change it
 // at run time.
-var Prompts = map[Prompt]string{
+var Prompts = joined(talkPrompts, testPrompts)
+
+func joined(lists ...map[Prompt]string) map[Prompt]string {
+	all := map[Prompt]string{}
+	for _, l := range lists {
+		maps.Copy(all, l)
+	}
+	return all
+}
+
+var talkPrompts = map[Prompt]string{
 	SayNew:           "You have a new whisper. Press the button to hear it.",
 	SayHereIs:        "Here is your whisper.",
 	SayInvite:        "Press now to answer. Or come back later.",
@@ -89,9 +102,9 @@ var Prompts = map[Prompt]string{
 	SayEnded:         "The study has ended. Thank you for taking part.",
 	SayMicTold:       "I cannot hear today. The team has been told.",
 	SayMicRing:       "I cannot hear today. Please ring the number.",
-	// people.md has "The team has been told." here. Wire version 1 cannot tell
-	// them yet, and the box says nothing that is not so.
-	SayFullTold: "The box is full. Please ring the number on the box.",
+	SayFullTold:      "The box is full. The team has been told.",
+	// Ours, as mic_ring is to mic_told: the box says nothing that is not so.
+	SayFullRing: "The box is full. Please ring the number on the box.",
 	SayHeld:     "Let go of the button now, please.",
 	Say2Invite:  "Press Go to answer. Press Back to hear again.",
 	Say2Rec:     "Speak after the tone. Press Go when finished.",

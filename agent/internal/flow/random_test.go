@@ -14,40 +14,47 @@ import (
 // safe are the phases in which a box may be left alone for ever.
 var safe = []Phase{Idle, New, NewQuiet, Heard, Draft, Queued, Paused, Ended}
 
-// TestA1 presses at random (people.md A1): bounces of 5 to 90 ms, double
-// presses, holds, and all that can go wrong around them. check and world hold
-// every step against the promises.
-func TestA1(t *testing.T) {
-	for _, c := range []struct {
-		name       string
-		runs       int
-		lost, fail float64
-		power      float64 // how often it is cut
-		mode       string
-	}{
-		{"grace", 250, 0, 0, 0, protocol.SendGrace},
-		{"confirm", 200, 0, 0, 0, protocol.SendConfirm},
-		{"answers get lost", 200, 0.1, 0, 0, protocol.SendGrace},
-		{"things fail", 200, 0, 0.15, 0, protocol.SendGrace},
-		{"power cuts", 250, 0, 0, 0.1, protocol.SendGrace},
-		{"all of it", 250, 0.1, 0.15, 0.05, protocol.SendConfirm},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			seen := map[Phase]int{}
-			for seed := range c.runs {
-				rnd := rand.New(rand.NewPCG(uint64(seed), 1))
-				w := newWorld(t, rnd)
-				w.lost, w.fail = c.lost, c.fail
-				live(w, c.mode, c.power, seen)
-				leaveAlone(w)
-				replay(w)
-			}
-			for _, p := range phases {
-				if seen[p] == 0 && p != Boot && p != Ended && p != MicFault && p != PhotoCount {
-					t.Errorf("the presses never came to %s: %v", p, seen)
-				}
-			}
-		})
+// TestA1_RandomPresses is people.md A1 for each box: bounces of 5 to 90 ms,
+// double presses, holds, and all that can go wrong around them. check and world
+// hold every step against the promises.
+func TestA1_RandomPresses(t *testing.T) {
+	for buttons := 1; buttons <= 3; buttons++ {
+		for _, c := range []life{
+			{"grace", 200, 0, 0, 0, protocol.SendGrace},
+			{"confirm", 150, 0, 0, 0, protocol.SendConfirm},
+			{"answers get lost", 150, 0.1, 0, 0, protocol.SendGrace},
+			{"things fail", 150, 0, 0.15, 0, protocol.SendGrace},
+			{"power cuts", 200, 0, 0, 0.1, protocol.SendGrace},
+			{"all of it", 150, 0.1, 0.15, 0.05, protocol.SendConfirm},
+		} {
+			t.Run(fmt.Sprintf("%d %s", buttons, c.name), func(t *testing.T) { c.test(t, buttons) })
+		}
+	}
+}
+
+// life is what a box has to live with.
+type life struct {
+	name       string
+	runs       int
+	lost, fail float64
+	power      float64 // how often it is cut
+	mode       string
+}
+
+func (c life) test(t *testing.T, buttons int) {
+	seen := map[Phase]int{}
+	for seed := range c.runs {
+		w := newWorld(t, rand.New(rand.NewPCG(uint64(seed), uint64(buttons))), buttons)
+		w.lost, w.fail = c.lost, c.fail
+		live(w, c.mode, c.power, seen)
+		leaveAlone(w)
+		replay(w)
+	}
+	rare := []Phase{Boot, Ended, MicFault, PhotoCount, SelfTesting, Recall}
+	for _, p := range phases {
+		if seen[p] == 0 && !slices.Contains(rare, p) {
+			t.Errorf("the presses never came to %s: %v", p, seen)
+		}
 	}
 }
 
@@ -67,32 +74,23 @@ func live(w *world, mode string, power float64, seen map[Phase]int) {
 		case n < 16:
 			w.disturb(hops)
 		case n < 30: // a bouncing contact
+			b := w.button()
 			for range 1 + w.rnd.IntN(6) {
-				w.press()
-				w.wait(ms(5 + w.rnd.IntN(86)))
-				w.release()
+				w.tap(b, ms(5+w.rnd.IntN(86)))
 				w.wait(ms(5 + w.rnd.IntN(86)))
 			}
-		case n < 45: // pressed twice
-			w.press()
-			w.wait(ms(80))
-			w.release()
+		case n < 45: // pressed twice, or two of them
+			w.tap(w.button(), ms(80))
 			w.wait(ms(120))
-			w.press()
-			w.wait(ms(80))
-			w.release()
+			w.tap(w.button(), ms(80))
 		case n < 52: // held
-			w.press()
-			w.wait(ms(5000))
-			w.release()
-		case n < 54: // sat upon
-			w.press()
-			w.wait(40 * time.Second)
-			w.release()
+			w.tap(w.button(), ms(5000))
+		case n < 55: // held for long
+			w.tap(w.button(), ms(12_000))
+		case n < 57: // sat upon
+			w.tap(w.button(), 40*time.Second)
 		default:
-			w.press()
-			w.wait(ms(120))
-			w.release()
+			w.tap(w.button(), ms(120))
 		}
 		w.wait(ms(w.rnd.IntN([]int{300, 3000, 30_000, 120_000}[w.rnd.IntN(4)])))
 		if w.rnd.IntN(3) == 0 && w.s.Phase == Recording {
@@ -125,7 +123,9 @@ func (w *world) disturb(hops int) {
 func leaveAlone(w *world) {
 	w.t.Helper()
 	w.online = true
-	w.release()
+	for b := Main; b <= Third; b++ {
+		w.release(b)
+	}
 	w.happen(Event{Kind: KindNetUp})
 	w.wait(time.Hour)
 	if !slices.Contains(safe, w.s.Phase) {
@@ -151,7 +151,7 @@ func leaveAlone(w *world) {
 // replay: the same log, the same states.
 func replay(w *world) {
 	w.t.Helper()
-	s, _, err := Start(DefaultConfig())
+	s, _, err := Start(w.conf)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -163,20 +163,19 @@ func replay(w *world) {
 	}
 }
 
-// TestSafeFromEverywhere leaves a box alone in every phase, with answers that
+// TestSafeFromEverywhere leaves each box alone in every phase, with answers that
 // come and with answers that never come.
 func TestSafeFromEverywhere(t *testing.T) {
-	for _, lost := range []float64{0, 1} {
+	for i := range 6 {
+		buttons, lost := 1+i/2, float64(i%2)
 		found := map[Phase]bool{}
 		for seed := range 150 {
 			rnd := rand.New(rand.NewPCG(uint64(seed), 7))
-			w := newWorld(t, rnd)
+			w := newWorld(t, rnd, buttons)
 			w.happen(Event{Kind: KindMSG, Turn: &Turn{Hop: "h1", Epoch: 1, PhotoAllowed: true, RecallSeconds: 600}})
 			for range seed % 60 {
 				w.wait(ms(200 + rnd.IntN(12_000)))
-				w.press()
-				w.wait(ms(100))
-				w.release()
+				w.tap(w.button(), ms(100))
 			}
 			found[w.s.Phase] = true
 			w.lost = lost
@@ -191,25 +190,48 @@ func TestSafeFromEverywhere(t *testing.T) {
 			}
 		}
 		if len(found) < 12 {
-			t.Errorf("only %d phases were left alone: %v", len(found), found)
+			t.Errorf("with %d buttons only %d phases were left alone: %v", buttons, len(found), found)
 		}
 	}
 }
 
-// TestDoublePressAtStop is the last line of A1 at every distance.
-func TestDoublePressAtStop(t *testing.T) {
-	for gap := ms(110); gap < ms(1000); gap += ms(10) {
-		h := newHand(t)
-		h.do(toRecord, "wait 8s; press now")
-		if h.s.Phase != Check {
-			t.Fatalf("the first press leads to %s", h.s.Phase)
+// TestA1_DoublePressAtStop is the last line of A1 at every distance, for every
+// button that stops and every one that is pressed next.
+func TestA1_DoublePressAtStop(t *testing.T) {
+	for _, c := range []struct {
+		config string
+		stops  []int
+	}{{"config buttons=1", []int{1}}, {"config buttons=2", []int{1, 2}}, {"config buttons=3", []int{2, 3}}} {
+		for _, stop := range c.stops {
+			for second := 1; second <= 3; second++ {
+				for gap := ms(110); gap < ms(1000); gap += ms(30) {
+					doublePress(t, c.config, stop, second, gap)
+				}
+			}
 		}
+	}
+}
+
+func doublePress(t *testing.T, config string, stop, second int, gap time.Duration) {
+	t.Helper()
+	h := newHand(t)
+	h.do(config, "boot; msg h1 photo; ended; press; wait 4s; ended; ended")
+	if h.conf.Buttons == 3 {
+		h.do("press 2")
+	} else {
+		h.do("press")
+	}
+	h.do("ended; mic-opened; wait 500ms; ended; wait 8s", fmt.Sprintf("press now %d", stop))
+	if h.s.Phase != Check && h.s.Phase != RecReady {
+		t.Fatalf("%s: the first press leads to %s", config, h.s.Phase)
+	}
+	if h.s.Phase == Check {
 		h.do("speech")
-		h.wait(gap - ms(100))
-		from := h.s.Phase
-		h.do("press now")
-		if h.s.Phase != from || doing(h.last) != "" {
-			t.Errorf("%v after stop a second press does %q", gap, doing(h.last))
-		}
+	}
+	h.wait(gap - ms(100))
+	from := h.s.Phase
+	h.do(fmt.Sprintf("press now %d", second))
+	if h.s.Phase != from || doing(h.last) != "" {
+		t.Errorf("%s: %v after stop a press on %d does %q", config, gap, second, doing(h.last))
 	}
 }

@@ -6,10 +6,13 @@ package flow
 // only now (E_DISK); somebody who wanted to replace a take keeps it as a draft.
 func (m *move) record() {
 	s := &m.s
+	if s.NoSpeaker {
+		return // E_SPK: no microphone where no prompt can be heard
+	}
 	m.hush()
 	if s.DiskLow {
 		m.do(Effect{Do: MakeRoom})
-		m.say(SayFullTold)
+		m.say(s.full())
 		s.Take.Replaced = s.Take.N != 0
 		m.back()
 		return
@@ -21,7 +24,52 @@ func (m *move) record() {
 		s.Old.Replaced = true
 	}
 	m.enter(RecReady)
-	m.say(SayRecReady)
+	m.say(s.words(SayRecReady, Say2Rec, Say3Rec))
+}
+
+// redo is BACK while recording: what was said so far becomes the old take, and
+// they begin anew. An older take that passed its check stays until it is known
+// that there is speech in this one as well.
+func (m *move) redo() {
+	s := &m.s
+	if m.e.At < s.Since+recMin {
+		return
+	}
+	m.closeMic()
+	m.keep(Take{N: s.Rec, ToneEnd: s.ToneEnd, Replaced: true})
+	if s.DiskLow {
+		m.do(Effect{Do: MakeRoom})
+		m.say(s.full())
+		m.back()
+		return
+	}
+	doubt := s.Old.N != 0
+	m.enter(RecReady)
+	if doubt {
+		s.Judging = m.seq()
+		m.do(Effect{Do: CheckSpeech, Seq: s.Judging, Hop: s.Turn.Hop, Take: s.Take.N})
+	} else {
+		s.Old, s.Take = s.Take, Take{}
+	}
+	m.sound(ToneStop)
+	m.say(Say2Rec)
+}
+
+// judged ends the doubt about a take that was begun anew. No answer counts as
+// speech, as in CHECK.
+func (m *move) judged(spoken bool) {
+	s := &m.s
+	if s.Judging == 0 {
+		return
+	}
+	s.Judging = 0
+	if spoken {
+		m.eraseOld()
+		s.Old = s.Take
+	} else {
+		m.do(Effect{Do: EraseTake, Hop: s.Turn.Hop, Take: s.Take.N})
+	}
+	s.Take = Take{}
 }
 
 // openMic opens the microphone once the prompt has ended: no prompt is ever
@@ -71,14 +119,22 @@ func (m *move) microphone() {
 		if s.Phase == Recording && s.Config.Timers.Silence > 0 {
 			m.arm(TimerSilence, s.Config.Timers.Silence)
 		}
-	case KindSpeech:
-		if mine && s.Phase == Check {
-			m.passed()
-		}
-	case KindNoSpeech:
-		if mine && s.Phase == Check {
-			m.notHeard(m.e.Code)
-		}
+	case KindSpeech, KindNoSpeech:
+		m.spoken(mine)
+	}
+}
+
+// spoken is the answer of a speech check.
+func (m *move) spoken(mine bool) {
+	s := &m.s
+	switch {
+	case s.Phase == RecReady && m.e.Seq == s.Judging:
+		m.judged(m.e.Kind == KindSpeech)
+	case !mine || s.Phase != Check:
+	case m.e.Kind == KindSpeech:
+		m.passed()
+	default:
+		m.notHeard(m.e.Code)
 	}
 }
 
@@ -86,8 +142,8 @@ func (m *move) toRecording() {
 	s := &m.s
 	m.enter(Recording)
 	s.ToneEnd = m.e.At - s.Opened
-	s.Holding = s.Keys[Main-1].Down
-	m.do(Effect{Do: Progress, Stage: StageRecording, Hop: s.Turn.Hop, Epoch: s.Turn.Epoch, Take: s.Rec})
+	s.Holding = s.Keys[s.Config.speaks()-1].Down
+	m.progress(Effect{Stage: StageRecording, Take: s.Rec})
 	m.arm(TimerPhase, s.Config.Timers.RecMax)
 	m.arm(TimerWarn, max(0, s.Config.Timers.RecMax-recWarn))
 	if s.Config.Timers.Silence > 0 {
@@ -144,7 +200,7 @@ func (m *move) keep(t Take) {
 	s := &m.s
 	s.Take, s.Rec = t, 0
 	m.do(Effect{Do: KeepTake, Hop: s.Turn.Hop, Take: t.N})
-	if t.Partial && s.Old.N != 0 && m.running(TimerKeep) {
+	if (t.Partial || t.Replaced) && s.Old.N != 0 && m.running(TimerKeep) {
 		return // the older take's day is not made longer
 	}
 	m.arm(TimerKeep, s.Config.Timers.DraftKeep)
@@ -209,9 +265,9 @@ func (m *move) micFault(code Code) {
 		m.dropRec()
 	}
 	if code == CodeDisk { // not the microphone: nothing more could be written
-		m.do(Effect{Do: Report, Code: CodeDisk, Hop: s.Turn.Hop, Seq: m.seq()})
+		m.reportDisk()
 		m.do(Effect{Do: MakeRoom})
-		m.say(SayFullTold)
+		m.say(s.full())
 		m.back()
 		return
 	}
@@ -229,6 +285,10 @@ func (m *move) micFault(code Code) {
 // reported says "the team has been told" when, and only when, it has.
 func (m *move) reported() {
 	s := &m.s
+	if s.DiskAlert != 0 && m.e.Seq == s.DiskAlert {
+		s.DiskAlert, s.DiskTold = 0, true
+		return
+	}
 	if s.Phase != MicFault || s.Alert == 0 || m.e.Seq != s.Alert {
 		return
 	}
@@ -237,6 +297,21 @@ func (m *move) reported() {
 		m.do(Effect{Do: StopTimer, Timer: TimerAlert})
 		m.say(SayMicTold)
 	}
+}
+
+// reportDisk is E_DISK for the team.
+func (m *move) reportDisk() {
+	m.s.DiskAlert = m.seq()
+	m.do(Effect{Do: Report, Code: CodeDisk, Hop: m.s.Turn.Hop, Seq: m.s.DiskAlert})
+}
+
+// full is what a citizen hears on a full disk: whether the team knows is said
+// as it is.
+func (s State) full() Prompt {
+	if s.DiskTold {
+		return SayFullTold
+	}
+	return SayFullRing
 }
 
 // micExcuse answers a press in E_MIC.

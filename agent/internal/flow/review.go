@@ -4,7 +4,7 @@ package flow
 
 func (m *move) toPhotoAsk() {
 	m.enter(PhotoAsk)
-	m.ask(SayPhotoAsk)
+	m.ask(m.s.words(SayPhotoAsk, Say2Photo, Say3Photo))
 }
 
 // toPhotoCount opens the camera, and so the red light, for the whole countdown:
@@ -60,6 +60,12 @@ func (m *move) cancelPhoto() {
 	m.noPhoto(PhotoDeclined)
 }
 
+// declinePhoto is the button that says so, where there is one.
+func (m *move) declinePhoto() {
+	m.hush()
+	m.noPhoto(PhotoDeclined)
+}
+
 func (m *move) noPhoto(outcome string) {
 	m.s.Take.Photo = outcome
 	m.toReview()
@@ -79,7 +85,7 @@ func (m *move) toReview() {
 
 func (m *move) reviewPrompt() Prompt {
 	if m.s.Confirm {
-		return SayReviewConfirm
+		return m.s.words(SayReviewConfirm, Say2Review, Say3Review)
 	}
 	return SayReviewGrace
 }
@@ -119,7 +125,32 @@ func (m *move) listenToDraft() {
 		}
 		return
 	}
+	m.playOwn(Effect{Do: PlayTake, Hop: s.Turn.Hop, Take: s.Take.N})
+}
+
+// listenToOwn is LISTEN once there is an answer: the citizen's own take, or
+// what was sealed of it, from the start.
+func (m *move) listenToOwn() {
+	s := &m.s
+	switch {
+	case s.NoSpeaker:
+	case s.Take.N != 0:
+		m.disarm(TimerPhase, TimerAgain) // the question waits until they have listened
+		m.playOwn(Effect{Do: PlayTake, Hop: s.Turn.Hop, Take: s.Take.N})
+	case s.Phase == Sent && s.Reply != "":
+		s.Asking = false
+		m.disarm(TimerAgain)
+		m.playOwn(Effect{Do: PlayReply, Hop: s.Turn.Hop, Reply: s.Reply})
+	case s.Phase == Queued && len(s.Unsent) > 0:
+		u := s.Unsent[len(s.Unsent)-1]
+		m.playOwn(Effect{Do: PlayReply, Hop: u.Hop, Reply: u.Reply})
+	default:
+		m.thankAgain()
+	}
+}
+
+func (m *move) playOwn(f Effect) {
 	m.hush()
-	s.Listening, s.Since = true, m.e.At
-	m.hear(Effect{Do: PlayTake, Hop: s.Turn.Hop, Take: s.Take.N}, s.Config.Timers.RecMax+promptMax)
+	m.s.Listening, m.s.Since = true, m.e.At
+	m.hear(f, m.s.Config.Timers.RecMax+promptMax)
 }

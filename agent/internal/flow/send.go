@@ -10,10 +10,34 @@ import (
 
 func (m *move) toSending(by string) {
 	m.hush()
+	if m.s.Turn.Practice {
+		m.practised()
+		return
+	}
 	m.enter(Sending)
 	m.s.SentBy = by
 	m.seal()
 	m.arm(TimerAgain, sendingSay)
+}
+
+// sendNow is the button that sends. Where no word could be heard nothing is
+// sent: the draft waits.
+func (m *move) sendNow() {
+	if !m.s.NoSpeaker {
+		m.toSending(SentByPress)
+	}
+}
+
+// practised ends a practice turn. Nothing is sealed, so nothing can leave the box.
+func (m *move) practised() {
+	s := &m.s
+	m.do(Effect{Do: EraseTakes, Hop: s.Turn.Hop})
+	s.Take, s.Old = Take{}, Take{}
+	m.disarm(TimerKeep)
+	m.blank()
+	m.enter(Sent)
+	m.sound(ToneOK)
+	m.say(SayPracticeDone)
 }
 
 // seal puts the take into the outbox. It is repeated until it is answered; the
@@ -41,16 +65,25 @@ func (m *move) delivered() {
 		if code == "" {
 			code = CodeDisk
 		}
-		m.do(Effect{Do: Report, Code: code, Hop: s.Turn.Hop, Seq: m.seq()})
+		if code == CodeDisk {
+			m.reportDisk()
+		} else {
+			m.do(Effect{Do: Report, Code: code, Hop: s.Turn.Hop, Seq: m.seq()})
+		}
 		m.do(Effect{Do: MakeRoom})
 		m.hush()
-		m.say(SayFullTold)
+		m.say(s.full())
 		m.reclaim()
 		m.toDraft()
 	case m.e.Kind == KindTakenBack && (mine && s.Phase == Recall || m.lateTakenBack()):
 		m.takenBack()
 	case m.e.Kind == KindNotBack && mine && s.Phase == Recall:
 		m.notTakenBack()
+	case m.e.Kind == KindUnsent && mine && s.Phase == Queued:
+		m.unqueued()
+	case m.e.Kind == KindNotUnsent && mine && s.Phase == Queued:
+		s.Waiting = 0
+		m.queuedStatus() // it is on its way
 	}
 }
 
@@ -62,7 +95,7 @@ func (m *move) sealed() {
 	s.Take, s.Old = Take{}, Take{}
 	m.disarm(TimerKeep)
 	m.do(Effect{Do: EraseTakes, Hop: s.Turn.Hop})
-	m.do(Effect{Do: Progress, Stage: StageSaved, Hop: s.Turn.Hop, Epoch: s.Turn.Epoch, Reply: s.Reply})
+	m.progress(Effect{Stage: StageSaved, Reply: s.Reply})
 	s.Unsent = append(s.Unsent, Unsent{Reply: s.Reply, Hop: s.Turn.Hop, Epoch: s.Turn.Epoch})
 	switch {
 	case s.Early.Reply == s.Reply:
@@ -105,8 +138,55 @@ func (m *move) toQueued() {
 
 func (m *move) queuedStatus() {
 	m.hush()
+	m.s.Listening = false
 	m.sentLater()
 	m.say(SayQueuedStatus)
+}
+
+// unsend asks the outbox for the last reply again, as long as no byte of it can
+// have been taken for an answer.
+func (m *move) unsend() {
+	s := &m.s
+	if s.NoSpeaker || len(s.Unsent) == 0 {
+		return
+	}
+	u := s.Unsent[len(s.Unsent)-1]
+	s.Waiting = m.seq()
+	m.do(Effect{Do: Unsend, Seq: s.Waiting, Reply: u.Reply, Hop: u.Hop, Epoch: u.Epoch})
+}
+
+// unqueued: the reply is a take again, and its turn the one in hand. It never
+// left the box.
+func (m *move) unqueued() {
+	s := &m.s
+	s.Waiting = 0
+	i := slices.IndexFunc(s.Unsent, func(u Unsent) bool { return u.Reply == m.e.Reply })
+	if i < 0 {
+		return
+	}
+	u := s.Unsent[i]
+	s.Unsent = remove(s.Unsent, i)
+	s.Turn = Turn{Hop: u.Hop, Epoch: u.Epoch}
+	if t := m.e.Turn; t != nil && t.Hop == u.Hop {
+		s.Turn = *t
+	}
+	s.Turn.Arrived, s.Turn.Asked = true, true
+	s.Turn.Plays, s.Turn.Takes = max(1, s.Turn.Plays), max(s.Turn.Takes, m.e.Take.N)
+	m.reclaim()
+	m.hush()
+	s.Take = m.e.Take
+	if s.Take.N <= 0 {
+		s.Take = Take{}
+		m.back()
+		return
+	}
+	s.Take.Replaced = true // asked about again, whatever the box is set to
+	m.arm(TimerKeep, s.Config.Timers.DraftKeep)
+	if s.Config.Buttons == 3 {
+		m.record()
+		return
+	}
+	m.toReview()
 }
 
 // acknowledged is ACK: the server has the reply, the receipt is on disk.
@@ -145,17 +225,53 @@ func (m *move) toSent(late bool) {
 	m.blank()
 	m.enter(Sent)
 	m.sound(ToneOK)
-	m.say(m.thanks())
+	if p := m.thanks(); p == Say2Sent {
+		m.ask(p) // the next press on BACK undoes it
+	} else {
+		m.say(p)
+	}
 	if s.recallFor() > 0 {
 		m.arm(TimerPhase, s.recallFor())
 	}
 }
 
 func (m *move) thanks() Prompt {
-	if m.s.Turn.Late {
+	switch {
+	case m.s.Turn.Practice:
+		return SayPracticeDone
+	case m.s.Turn.Late:
 		return SayLate
+	case m.s.Config.Buttons == 2 && m.s.recallFor() > 0:
+		return Say2Sent
 	}
 	return SaySent
+}
+
+// thankAgain reassures: it was sent.
+func (m *move) thankAgain() {
+	if m.s.NoSpeaker {
+		return
+	}
+	m.hush()
+	m.s.Listening, m.s.Asking = false, false
+	m.disarm(TimerAgain)
+	p := m.thanks()
+	if p == Say2Sent {
+		p = SaySent
+	}
+	m.say(p)
+}
+
+// recallAtOnce is BACK: one press takes back what can be taken back.
+func (m *move) recallAtOnce() {
+	switch {
+	case m.s.NoSpeaker:
+	case m.s.recallFor() == 0:
+		m.thankAgain()
+	default:
+		m.hush()
+		m.toRecall()
+	}
 }
 
 // askRecall asks at the first press and takes back at the second.
@@ -165,8 +281,10 @@ func (m *move) askRecall() {
 		return // the question could not be heard
 	}
 	m.hush()
+	s.Listening = false
 	switch {
 	case s.recallFor() == 0:
+		m.disarm(TimerAgain)
 		m.say(m.thanks())
 	case s.Asking:
 		m.toRecall()
@@ -180,6 +298,7 @@ func (m *move) askRecall() {
 // sentSaid starts a wait when something in SENT has been said: the time for the
 // second press, or, before the next whisper may show, for the first.
 func (m *move) sentSaid() {
+	m.s.Listening = false
 	if m.s.Asking {
 		m.arm(TimerAgain, recallAgain)
 	} else {
@@ -197,7 +316,7 @@ func (m *move) recallUnused() {
 
 // recallOver is T_RECALL; a question that was asked may still be answered.
 func (m *move) recallOver() {
-	if m.s.Asking {
+	if m.s.Asking || m.s.Listening {
 		m.arm(TimerPhase, recallAgain)
 		return
 	}

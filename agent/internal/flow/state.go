@@ -48,8 +48,12 @@ type State struct {
 	Quiet        bool `json:"quiet,omitempty"`
 	ClockUnknown bool `json:"clock_unknown,omitempty"` // counts as quiet hours
 	DiskLow      bool `json:"disk_low,omitempty"`
+	DiskTold     bool `json:"disk_told,omitempty"` // the team knows
 	NoSpeaker    bool `json:"no_speaker,omitempty"`
 	HasCamera    bool `json:"has_camera,omitempty"`
+
+	// DiskAlert is the Seq of the last report of E_DISK, until the server has it.
+	DiskAlert int64 `json:"disk_alert,omitempty"`
 
 	Keys   [3]Key  `json:"keys"`
 	Timers []Alarm `json:"timers,omitempty"` // running
@@ -67,10 +71,13 @@ type Within struct {
 	Holding   bool          `json:"holding,omitempty"`    // RECORDING: the button was down when it began
 	Warned    bool          `json:"warned,omitempty"`     // RECORDING: the last seconds
 	Confirm   bool          `json:"confirm,omitempty"`    // REVIEW: only a press sends
-	Listening bool          `json:"listening,omitempty"`  // DRAFT: plays the citizen's own take
+	Listening bool          `json:"listening,omitempty"`  // DRAFT, REVIEW, SENT, QUEUED: plays the citizen's own take
 	SentBy    string        `json:"sent_by,omitempty"`    // SENDING
 	Said      int           `json:"said,omitempty"`       // SENDING: how often it has said so
 	Early     ACK           `json:"early,omitzero"`       // SENDING: a receipt before the seal's answer
+	Judging   int64         `json:"judging,omitempty"`    // REC_READY: Seq of the check of the take begun anew
+	TestBy    Button        `json:"test_by,omitempty"`    // IDLE: pressed since, and so perhaps held
+	TestSaid  bool          `json:"test_said,omitempty"`  // IDLE: letting go starts the self-test
 	Asking    bool          `json:"asking,omitempty"`     // SENT: recall_ask was said
 	Linger    bool          `json:"linger,omitempty"`     // SENT: there was a fair chance to take back
 	Celebrate bool          `json:"celebrate,omitempty"`  // IDLE, QUEUED: P5 once, an earlier reply has arrived
@@ -85,6 +92,7 @@ type Turn struct {
 	RecallSeconds int    `json:"recall_seconds,omitempty"` // 0: a reply cannot be taken back
 	Again         bool   `json:"again,omitempty"`          // the team asked for another answer
 	Picture       bool   `json:"picture,omitempty"`        // there is one to show
+	Practice      bool   `json:"practice,omitempty"`       // made on the box, and nothing of it leaves it
 
 	Arrived bool `json:"arrived,omitempty"` // its arrival was sounded
 	Asked   bool `json:"asked,omitempty"`   // "again" was said
@@ -168,7 +176,7 @@ func (s State) mode() string {
 
 // recallFor is how long the reply in hand can be taken back.
 func (s State) recallFor() time.Duration {
-	if s.Turn.Final || s.Turn.Late {
+	if s.Turn.Final || s.Turn.Late || s.Turn.Practice {
 		return 0
 	}
 	return min(s.Config.Timers.Recall, time.Duration(s.Turn.RecallSeconds)*time.Second)
@@ -176,7 +184,8 @@ func (s State) recallFor() time.Duration {
 
 // reviewConfirms reports whether the take in hand may be sent only by a press:
 // where the project says so, and always for a take that someone chose to
-// replace. An unknown mode is the one that sends nothing unasked.
+// replace, and on a box with a button to send. An unknown mode is the one that
+// sends nothing unasked.
 func (s State) reviewConfirms() bool {
-	return s.Take.Replaced || s.mode() != protocol.SendGrace
+	return s.Config.Buttons > 1 || s.Take.Replaced || s.mode() != protocol.SendGrace
 }

@@ -38,7 +38,7 @@ func (m *move) dispatch() {
 		m.microphone()
 	case KindPhotoOK, KindPhotoDark, KindPhotoFailed:
 		m.photographed()
-	case KindSealed, KindSealFailed, KindTakenBack, KindNotBack:
+	case KindSealed, KindSealFailed, KindTakenBack, KindNotBack, KindUnsent, KindNotUnsent:
 		m.delivered()
 	case KindBoot:
 		m.boot()
@@ -71,6 +71,8 @@ func (m *move) timer() {
 		m.keptLongEnough()
 	case TimerAlert:
 		m.say(SayMicRing)
+	case TimerHold:
+		m.testOffered()
 	case TimerStuck1:
 		m.stuck(Main)
 	case TimerStuck2:
@@ -119,6 +121,9 @@ func (m *move) timeOut() {
 		m.notTakenBack()
 	case MicFault:
 		m.back()
+	case SelfTesting:
+		m.stopTest()
+		m.rest()
 	}
 }
 
@@ -126,7 +131,7 @@ func (m *move) timeOut() {
 func (m *move) again() {
 	switch m.s.Phase {
 	case Invite:
-		m.say(SayInvite)
+		m.say(m.s.words(SayInvite, Say2Invite, Say3Invite))
 	case Review:
 		m.say(m.reviewPrompt())
 	case Sending:
@@ -178,6 +183,7 @@ func (m *move) said(code Code) {
 		case s.Mic:
 			m.toRecording()
 		default:
+			m.judged(true)
 			m.openMic()
 		}
 		return
@@ -202,6 +208,10 @@ func (m *move) said(code Code) {
 			m.do(Effect{Do: TakePhoto, Seq: s.Waiting, Hop: s.Turn.Hop, Take: s.Take.N})
 		}
 	case Review:
+		if s.Listening {
+			m.toReview()
+			return
+		}
 		if code != "" {
 			m.toDraft() // nothing is sent by itself that nobody was told of
 			return
@@ -218,6 +228,7 @@ func (m *move) said(code Code) {
 		m.sentSaid()
 		return
 	case Queued:
+		s.Listening = false
 		if len(s.Queue) > 0 {
 			m.rest()
 			return
@@ -253,7 +264,7 @@ func (m *move) enter(p Phase) {
 	if p != PhotoCount {
 		m.closeCamera()
 	}
-	m.disarm(TimerPhase, TimerAgain, TimerWarn, TimerSilence, TimerDevice, TimerAlert)
+	m.disarm(TimerPhase, TimerAgain, TimerWarn, TimerSilence, TimerDevice, TimerAlert, TimerHold)
 	m.s.Phase = p
 	m.s.Within = Within{Since: m.e.At, Guard: m.e.At + guard}
 }

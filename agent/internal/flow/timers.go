@@ -59,6 +59,7 @@ const (
 	sendingLong  = 7 * time.Second         // then, at 10 s, "sending_long"
 	recallAgain  = 15 * time.Second        // SENT: the second press must come within
 	recallWait   = 20 * time.Second        // RECALL
+	testHold     = 10 * time.Second        // people.md 5, I6: held this long in IDLE, the self-test is offered
 )
 
 // Waits that the tables leave open.
@@ -72,6 +73,8 @@ const (
 	// linger keeps SENT for at least one fair chance to take back (P8: no
 	// question under 20 s) although the next whisper is waiting.
 	linger = 20 * time.Second
+	// testMax is more than any self-test can take.
+	testMax = 20 * time.Minute
 	// keepAgain puts off the erasing of a take that is being listened to.
 	keepAgain = time.Minute
 	// Longest time that something may sound; then it is stopped as if it had ended.

@@ -88,6 +88,8 @@ const (
 	Paused     Phase = "PAUSED"
 	Ended      Phase = "ENDED"
 	MicFault   Phase = "E_MIC"
+	// SelfTesting is people.md 5: the box belongs to its self-test.
+	SelfTesting Phase = "SELF_TEST"
 )
 
 // Code names what went wrong, for the researcher and the log (people.md 2.5).
@@ -124,6 +126,7 @@ const (
 	TimerDevice  TimerName = "device"  // the microphone should have opened by now
 	TimerKeep    TimerName = "keep"    // an unsent take is erased
 	TimerAlert   TimerName = "alert"   // the server should have acknowledged a report
+	TimerHold    TimerName = "hold"    // IDLE: held long enough for the self-test
 	TimerStuck1  TimerName = "stuck1"
 	TimerStuck2  TimerName = "stuck2"
 	TimerStuck3  TimerName = "stuck3"

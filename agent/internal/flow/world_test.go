@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 type world struct {
 	t    *testing.T
 	rnd  *rand.Rand
+	conf Config
 	s    State
 	now  time.Duration
 	todo []due // by time
@@ -35,6 +37,7 @@ type world struct {
 	online      bool
 	stoppedAt   time.Duration // last press that stopped a recording
 	sealCount   int
+	answers     []Event // given before anything else happens
 }
 
 // recorded is a take on disk.
@@ -50,10 +53,11 @@ type due struct {
 	run   func() // what happens to disk or server just before
 }
 
-func newWorld(t *testing.T, rnd *rand.Rand) *world {
+func newWorld(t *testing.T, rnd *rand.Rand, buttons int) *world {
 	t.Helper()
-	w := &world{t: t, rnd: rnd, takes: map[string]map[int]*recorded{}, inbox: map[string]Turn{}, sealed: map[string]string{}, acked: map[string]bool{}, online: true, stoppedAt: -time.Hour}
 	c := DefaultConfig()
+	c.Buttons = buttons
+	w := &world{t: t, rnd: rnd, conf: c, takes: map[string]map[int]*recorded{}, inbox: map[string]Turn{}, sealed: map[string]string{}, acked: map[string]bool{}, online: true, stoppedAt: -time.Hour}
 	s, fx, err := Start(c)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +86,7 @@ func (w *world) happen(e Event) {
 	if err := check(prev, s, e, fx); err != nil {
 		w.fail1("%v", err)
 	}
-	if e.Kind == KindPress && prev.Phase == Recording && s.Phase == Check {
+	if e.Kind == KindPress && prev.Phase == Recording && s.Phase != Recording {
 		w.stoppedAt = w.now
 	} else if e.Kind == KindPress && w.now-w.stoppedAt < time.Second {
 		for _, f := range fx {
@@ -104,6 +108,11 @@ func (w *world) happen(e Event) {
 		if k.N != 0 && w.takes[w.s.Turn.Hop][k.N] == nil {
 			w.fail1("take %d of %s is not on disk", k.N, w.s.Turn.Hop)
 		}
+	}
+	for len(w.answers) > 0 {
+		next := w.answers[0]
+		w.answers = w.answers[1:]
+		w.happen(next)
 	}
 }
 
@@ -145,7 +154,7 @@ func (w *world) carryOut(fx []Effect) {
 	for _, f := range fx {
 		key := fmt.Sprintf("%s/%d", f.Hop, f.Take)
 		switch f.Do {
-		case Say, Sound, PlayWhisper, PlayTake:
+		case Say, Sound, PlayWhisper, PlayTake, PlayReply:
 			w.play(f)
 		case Stop:
 			w.soundEnds = w.now
@@ -210,6 +219,12 @@ func (w *world) carryOut(fx []Effect) {
 			delete(w.inbox, f.Hop)
 		case Seal:
 			w.sealIt(f, key)
+		case Unsend:
+			w.unsend(f)
+		case SelfTest:
+			w.later(2*time.Minute, "test", Event{Kind: KindSelfTested, Seq: f.Seq})
+		case StopSelfTest:
+			w.cancel("test")
 		case TakeBack:
 			w.later(5*time.Second, "", []Event{{Kind: KindTakenBack, Seq: f.Seq, Reply: f.Reply}, {Kind: KindNotBack, Seq: f.Seq}}[w.rnd.IntN(2)])
 		case Report:
@@ -229,7 +244,7 @@ func (w *world) play(f Effect) {
 	switch f.Do {
 	case Say:
 		length = time.Duration(len(strings.Fields(Prompts[f.Prompt]))) * 400 * time.Millisecond
-	case PlayWhisper, PlayTake:
+	case PlayWhisper, PlayTake, PlayReply:
 		length = time.Duration(5+w.rnd.IntN(60)) * time.Second
 	}
 	w.soundEnds = max(w.soundEnds, w.now) + length
@@ -270,12 +285,39 @@ func (w *world) sealIt(f Effect, key string) {
 func (w *world) upload(hop, reply string) {
 	after := time.Duration(w.rnd.Int64N(int64(40 * time.Second)))
 	if !w.online {
-		w.at(w.now+time.Minute, "", Event{}, func() { w.upload(hop, reply) })
+		w.at(w.now+time.Minute, "upload "+reply, Event{}, func() { w.upload(hop, reply) })
 		return
 	}
-	w.at(w.now+after, "", Event{Kind: KindACK, Reply: reply, Hop: hop}, func() {
+	w.at(w.now+after, "upload "+reply, Event{Kind: KindACK, Reply: reply, Hop: hop}, func() {
 		w.acked[reply] = true
 	})
+}
+
+// unsend takes a reply out of the outbox, unless the server has been told of it.
+// It is answered before anything else happens.
+func (w *world) unsend(f Effect) {
+	w.t.Helper()
+	for key, reply := range w.sealed {
+		if reply != f.Reply || w.acked[reply] || w.failed() {
+			continue
+		}
+		hop, n, _ := strings.Cut(key, "/")
+		take, err := strconv.Atoi(n)
+		if err != nil || hop != f.Hop {
+			w.fail1("%s of %s is to be unsent, and is of %s", f.Reply, f.Hop, key)
+		}
+		w.cancel("upload " + reply)
+		delete(w.sealed, key)
+		if w.takes[hop] == nil {
+			w.takes[hop] = map[int]*recorded{}
+		}
+		w.takes[hop][take] = &recorded{opened: w.now, length: time.Minute, kept: true}
+		turn := w.inbox[hop]
+		turn.Takes = take
+		w.answers = append(w.answers, Event{Kind: KindUnsent, Seq: f.Seq, Reply: reply, Turn: &turn, Take: Take{N: take, Photo: PhotoNone}})
+		return
+	}
+	w.answers = append(w.answers, Event{Kind: KindNotUnsent, Seq: f.Seq, Reply: f.Reply})
 }
 
 // run lets time pass until then, answering all that is due.
@@ -297,8 +339,19 @@ func (w *world) run(until time.Duration) {
 
 func (w *world) wait(d time.Duration) { w.t.Helper(); w.run(w.now + d) }
 
-func (w *world) press()   { w.happen(Event{Kind: KindPress, Button: Main}) }
-func (w *world) release() { w.happen(Event{Kind: KindRelease, Button: Main}) }
+func (w *world) press(b Button)   { w.happen(Event{Kind: KindPress, Button: b}) }
+func (w *world) release(b Button) { w.happen(Event{Kind: KindRelease, Button: b}) }
+
+// button is any that the box has.
+func (w *world) button() Button { return Button(1 + w.rnd.IntN(w.conf.Buttons)) }
+
+// tap presses and lets go.
+func (w *world) tap(b Button, down time.Duration) {
+	w.t.Helper()
+	w.press(b)
+	w.wait(down)
+	w.release(b)
+}
 
 // powerCut ends everything at once and starts again from what is on disk. The
 // journal may be one step behind.
@@ -344,14 +397,14 @@ func (w *world) powerCut() {
 			uploads = append(uploads, key)
 		}
 	}
-	w.todo, w.now, w.stoppedAt = nil, 0, -time.Hour
+	w.todo, w.now, w.stoppedAt, w.answers = nil, 0, -time.Hour, nil
 	for _, hop := range w.takes { // time starts again
 		for _, k := range hop {
 			k.opened -= before
 		}
 	}
 	w.log = nil
-	s, fx, err := Start(DefaultConfig())
+	s, fx, err := Start(w.conf)
 	if err != nil {
 		w.t.Fatal(err)
 	}
