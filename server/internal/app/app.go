@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
 
@@ -333,6 +334,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		"data", a.cfg.Data, "database", a.store.Where())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
+	a.tell(sd.SdNotifyReady) // the listener is open, so whoever asks from here on is answered
 	select {
 	case <-ctx.Done():
 	case <-workCtx.Done(): // a worker gave up; work.Wait says why
@@ -356,6 +358,7 @@ func (a *App) shutdown(srv *http.Server) {
 	grace, cancel := context.WithTimeout(context.Background(), graceTime)
 	defer cancel()
 	a.log.Info("stopping", "boxes", a.hub.Count())
+	a.tell(sd.SdNotifyStopping)
 	answered := make(chan error, 1)
 	go func() { answered <- srv.Shutdown(grace) }() // no new connections from here on
 	told := a.hub.Shutdown(grace)                   // 1001 to every box, their messages drained
