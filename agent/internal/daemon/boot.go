@@ -87,6 +87,9 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 	if f.Unclean, err = d.load(keyRunning, &running{}); err != nil {
 		return nil, err
 	}
+	if err := d.countStart(f.Unclean); err != nil {
+		return nil, err
+	}
 	var saved flow.State
 	if found, err = d.load(keyFlow, &saved); err != nil {
 		return nil, err

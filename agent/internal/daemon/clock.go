@@ -107,12 +107,15 @@ func (d *Daemon) adopt(s protocol.Settings, keep bool) {
 		d.step(flow.Event{Kind: flow.KindSettings, Config: &c})
 		d.lookAtClock()
 	}
+	if d.state.Restored {
+		d.syncClips()
+	}
 }
 
 // config is what the settings mean to the interaction.
 func (d *Daemon) config() flow.Config {
 	c := flow.DefaultConfig()
-	c.Buttons = d.o.Buttons
+	c.Buttons = d.buttons()
 	c.SendMode = d.settings.SendMode
 	c.PhotoAllowed = d.settings.PhotoAllowed
 	c.Announce = d.settings.Announce
@@ -123,6 +126,7 @@ func (d *Daemon) config() flow.Config {
 func (d *Daemon) minutely() {
 	d.lookAtClock()
 	d.lookAtDisk()
+	d.watchHealth()
 	d.trySpeaker()
 	if d.unkept {
 		d.save()

@@ -61,9 +61,11 @@ type Options struct {
 	Microphone Microphone
 	Speaker    media.Speaker
 	Pack       media.Pack
-	Camera     Camera
-	Display    Display
-	Pace       media.Pace // how fast people and simulated parts are
+	// Packs, if set, gives the pack of a language instead of Pack.
+	Packs   func(language string) media.Pack
+	Camera  Camera
+	Display Display
+	Pace    media.Pace // how fast people and simulated parts are
 
 	Buttons  int    // 0 is 1
 	ServerID string // from the enrolment, until the server says another
@@ -82,6 +84,18 @@ type Options struct {
 	// StatusFile is rewritten as things change, for whoever asks how the box
 	// is; "" for none. It is not synced: nothing depends on it.
 	StatusFile string
+	// Watch, if set, tells of parts that are pulled out and put back, until ctx
+	// ends.
+	Watch func(ctx context.Context, changed func(p Part, there bool)) error
+	// Health, if set, measures the machine.
+	Health func() protocol.Health
+	// Checks, if set, look the box through; see Checks.
+	Checks *Checks
+	// Clips is where replaced sentences lie that the server has; "" for none.
+	Clips string
+	// Control is the path of the socket on which this machine's own commands ask
+	// for checks; "" for none.
+	Control string
 	// Grace is how long a lost connection is nobody's business; 0 is 10 s.
 	Grace  time.Duration
 	Logger *slog.Logger
@@ -131,6 +145,17 @@ type Daemon struct {
 	zone       *time.Location
 	view       panel.View
 	report     Report // as last written
+	lent       *lending
+	pressedAt  time.Time        // of the last press, wall clock
+	micLevel   *float64         // dBFS, the loudest of the last take
+	reported   map[string]int64 // reports whose ack the interaction waits for
+	unwell     []protocol.ReportCode
+	restarts   int64  // after power cuts
+	endBy      string // the request that ended the study
+	checked    chan struct{}
+	clipSet    string // the list of clips that is in place
+	clipping   bool
+	endTest    context.CancelFunc // of the self-test under way
 	loudness   float64
 	agreed     bool // the server's clock and ours are one
 	server     contact
@@ -183,9 +208,16 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
-		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, reported: map[string]int64{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
 	}
 	d.player = newPlayer(d.sounds, d.begun, d.ended)
+	if o.Clips != "" {
+		set, err := transfer.ClipSet(o.Clips)
+		if err != nil {
+			return nil, fmt.Errorf("daemon: look for clips: %w", err)
+		}
+		d.clipSet = set
+	}
 	d.puller = transfer.NewPuller(transfer.PullerOptions{
 		Client: o.Client, Spool: o.Spool, ServerID: d.serverID, Arrived: d.onArrived, Closed: d.onClosed, Answered: d.have, Failed: d.onPullFailed,
 	})
@@ -222,6 +254,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.supervise("link", d.o.Link.Run)
 	d.supervise("pull", d.puller.Run)
 	d.supervise("push", d.pusher.Run)
+	if d.o.Watch != nil {
+		d.supervise("watch", d.watch)
+	}
+	if d.o.Control != "" {
+		d.supervise("control", d.control)
+	}
+	d.wait.Go(func() { d.handInChecks(d.ctx) })
 	dog := newWatchdog(d.log)
 	dog.ready()
 	d.loop(ctx, dog)

@@ -117,6 +117,9 @@ func (d *Daemon) closeMic() error {
 	select {
 	case m := <-done:
 		d.measured[c.id] = m
+		if peak := m.Peak; m.err == nil && m.Duration > 0 {
+			d.micLevel = &peak
+		}
 		return m.err
 	case <-time.After(closeWait):
 		d.measured[c.id] = measured{err: errors.New("the microphone did not close in time")}

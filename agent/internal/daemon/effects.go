@@ -20,7 +20,7 @@ func (d *Daemon) carryOut(f flow.Effect) {
 		d.setTimer(f)
 	case flow.StopTimer:
 		delete(d.timers, f.Timer)
-	case flow.Say, flow.Sound, flow.PlayTake:
+	case flow.Say, flow.Sound, flow.PlayTake, flow.PlayReply:
 		d.hear(f)
 	case flow.PlayWhisper:
 		d.onDisk("count a play", d.spool.Played(f.Hop, d.state.Turn.Epoch))
@@ -48,13 +48,11 @@ func (d *Daemon) carryOut(f flow.Effect) {
 	case flow.Progress:
 		d.progress(f)
 	case flow.Report:
-		// Version 1 of the wire has no message for it: the phase goes out with
-		// the status, the rest is here. So Reported never comes, and the box
-		// never says that the team knows.
-		if f.Code != flow.CodeAuth { // logged with the server's own words
-			d.log.Warn("report", "code", string(f.Code), "hop", f.Hop)
-		}
-		d.hurryStatus()
+		d.tell(f)
+	case flow.SelfTest:
+		d.selfTest(f)
+	case flow.StopSelfTest:
+		d.endSelfTest()
 	case flow.TakeBack:
 		d.takeItBack(f)
 	default:
@@ -76,6 +74,8 @@ func (d *Daemon) disk(f flow.Effect) {
 		d.eraseTakes(f.Hop)
 	case flow.Seal:
 		d.seal(f)
+	case flow.Unsend:
+		d.unsend(f)
 	case flow.Forget:
 		d.forget(f.Hop)
 	case flow.Refetch:

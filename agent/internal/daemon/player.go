@@ -16,6 +16,8 @@ import (
 type sound struct {
 	flow.Effect
 	gain float64
+	// practice is the turn in hand: its whisper is a sentence of the box's own.
+	practice bool
 }
 
 // player is the box's one mouth: what it is given sounds one after the other.
@@ -104,7 +106,7 @@ func (d *Daemon) hear(f flow.Effect) {
 	if d.state.Hushed() {
 		gain += hushed
 	}
-	d.player.add(sound{f, gain})
+	d.player.add(sound{f, gain, d.state.Turn.Practice})
 }
 
 // sounds plays one sound; it runs in the player's goroutine.
@@ -112,13 +114,16 @@ func (d *Daemon) sounds(ctx context.Context, f sound) error {
 	if d.o.Speaker == nil {
 		return &media.Fault{Code: media.CodeSpeaker, Text: "The box has no loudspeaker."}
 	}
-	p := media.Player{Speaker: d.o.Speaker, Pack: d.o.Pack}
+	p := media.Player{Speaker: d.o.Speaker, Pack: d.pack()}
 	switch f.Do {
 	case flow.Say:
 		return p.Say(ctx, string(f.Prompt), flow.Prompts[f.Prompt], f.gain)
 	case flow.Sound:
 		return p.Tone(ctx, string(f.Tone), f.gain)
 	case flow.PlayWhisper:
+		if f.practice {
+			return p.Say(ctx, string(flow.SayPracticeStory), flow.Prompts[flow.SayPracticeStory], f.gain)
+		}
 		e, err := d.spool.Entry(f.Hop)
 		if err != nil {
 			return &media.Fault{Code: media.CodeMedia, Text: "The whisper is not on the box.", Err: err}
@@ -128,6 +133,12 @@ func (d *Daemon) sounds(ctx context.Context, f sound) error {
 			return &media.Fault{Code: media.CodeMedia, Text: "The whisper has no recording."}
 		}
 		return p.File(ctx, "the whisper", e.Path(file), f.gain)
+	case flow.PlayReply:
+		path, err := d.spool.ReplyAudio(f.Reply)
+		if err != nil {
+			return &media.Fault{Code: media.CodeMedia, Text: "The answer is not on the box any more.", Err: err}
+		}
+		return p.File(ctx, "the answer", path, f.gain)
 	case flow.PlayTake:
 		path, _, err := d.takeFiles(f.Hop, f.Take)
 		if err != nil {

@@ -62,7 +62,9 @@ func (d *Daemon) hint(h link.Hint) {
 	case link.Notice:
 		d.log.Info("the server has a notice") // its text is for people, not for logs
 	case link.Acked:
-		d.onDisk("keep an ack", d.spool.Acked(h.Ack))
+		d.acked(h.Ack)
+	case link.End, link.Check, link.Practice:
+		d.request(h)
 	}
 }
 
@@ -87,6 +89,7 @@ func (d *Daemon) welcome(h link.Hint) {
 	}
 	d.puller.WakeAll()
 	d.pusher.Wake()
+	d.syncClips()
 	d.sendStatus()
 }
 

@@ -34,6 +34,7 @@ func (d *Daemon) sendStatus() {
 	s := protocol.Status{
 		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: d.unsent(),
 		Uptime: int64(time.Since(d.started).Seconds()), Settings: d.settings.Version, ClockSync: d.clockKnown(),
+		InForce: d.inForce(), Health: d.health(),
 	}
 	free, err := d.spool.Free()
 	if err == nil {

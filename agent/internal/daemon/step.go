@@ -28,6 +28,9 @@ func (d *Daemon) step(e flow.Event) {
 	if e.At == 0 {
 		e.At = d.now()
 	}
+	if d.heldBack(e) {
+		return
+	}
 	d.queue = append(d.queue, e)
 	if d.stepping {
 		return
@@ -66,6 +69,7 @@ func (d *Daemon) stepOnce(e flow.Event) {
 	if before.Phase != s.Phase {
 		d.hurryStatus()
 	}
+	d.practised(before, s)
 	d.writeStatus(true)
 	if d.o.stepped != nil {
 		d.o.stepped(e, s)
@@ -225,6 +229,12 @@ func (d *Daemon) due(now time.Time) {
 
 // input is a press or a release, at the time at which it was made.
 func (d *Daemon) input(in panel.Input) {
+	if in.Down {
+		d.pressedAt = d.o.Now().UTC()
+	}
+	if d.lentInput(in) {
+		return
+	}
 	kind := flow.KindRelease
 	if in.Down {
 		kind = flow.KindPress

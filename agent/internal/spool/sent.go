@@ -263,3 +263,28 @@ func (s *Spool) settle(temp, to string) error {
 	}
 	return s.disk.rename(temp, to)
 }
+
+// ReplyAudio is where a sealed reply's recording lies, sent or not, for the
+// citizen who wants to hear it. ErrUnknown says that it is erased.
+func (s *Spool) ReplyAudio(id string) (string, error) {
+	if !protocol.ValidID(id) {
+		return "", unknown("reply", id)
+	}
+	s.boxMu.Lock()
+	defer s.boxMu.Unlock()
+	for _, dir := range []string{path.Join("outbox", id), path.Join("sent", id)} {
+		it, err := s.readManifest(dir)
+		if errors.Is(err, ErrDamaged) {
+			continue // there is none, or none that can be believed
+		}
+		if err != nil {
+			return "", tell("find a recording", err)
+		}
+		for _, f := range it.Files {
+			if name := path.Join(dir, f.Name); f.Role == protocol.RoleAudio && s.disk.exists(name) {
+				return path.Join(s.o.Dir, name), nil
+			}
+		}
+	}
+	return "", unknown("reply", id)
+}

@@ -1,0 +1,228 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"illumi/agent/internal/flow"
+	"illumi/agent/internal/link"
+	"illumi/agent/internal/retry"
+	"illumi/agent/internal/transfer"
+	"illumi/protocol"
+)
+
+// Checks look a box through with its own hands. Each tells every part as soon
+// as it is known, and returns all of them.
+type Checks struct {
+	Doctor   func(ctx context.Context, h Hands, shown func(protocol.CheckItem)) []protocol.CheckItem
+	SelfTest func(ctx context.Context, h Hands, shown func(protocol.CheckItem)) []protocol.CheckItem
+}
+
+// checkLimit bounds one check: a self-test waits a minute for each press.
+const checkLimit = 20 * time.Minute
+
+// maxChecks bounds what waits for a server that is away; the newest count.
+const maxChecks = 10
+
+// Check looks the box through and keeps what was found for the server, until
+// that has it. It is refused with ErrInUse while somebody uses the box. Safe
+// from any goroutine but the loop's.
+func (d *Daemon) Check(ctx context.Context, kind protocol.CheckKind, request, installer string, shown func(protocol.CheckItem)) (protocol.Check, error) {
+	if d.o.Checks == nil {
+		return protocol.Check{}, errors.New("this box cannot look itself through")
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	look := d.o.Checks.Doctor
+	if kind == protocol.CheckSelfTest {
+		look = d.o.Checks.SelfTest
+	}
+	var items []protocol.CheckItem
+	if err := d.Lend(ctx, func(ctx context.Context, h Hands) { items = look(ctx, h, shown) }); err != nil {
+		return protocol.Check{}, err
+	}
+	c := d.newCheck(kind, items)
+	c.Request, c.Installer = request, installer
+	d.post(ctx, func() { d.keepCheck(c) })
+	return c, nil
+}
+
+func (d *Daemon) newCheck(kind protocol.CheckKind, items []protocol.CheckItem) protocol.Check {
+	return protocol.Check{ID: uuid.Must(uuid.NewV7()).String(), Kind: kind, At: d.o.Now().UTC(), Agent: protocol.Build, Items: items}
+}
+
+// keepCheck keeps a check in the journal; handInChecks takes it from there.
+func (d *Daemon) keepCheck(c protocol.Check) {
+	if err := c.Check(); err != nil {
+		d.log.Error("a check makes no sense", "error", err)
+		return
+	}
+	var list []protocol.Check
+	_, err := d.load(keyChecks, &list)
+	if err == nil {
+		list = append(list, c)
+		if n := len(list); n > maxChecks {
+			list = list[n-maxChecks:]
+		}
+		err = d.spool.Save(keyChecks, list)
+	}
+	d.onDisk("keep a check", err)
+	select {
+	case d.checked <- struct{}{}:
+	default:
+	}
+}
+
+// handInChecks brings what was found to the server, whenever that is there.
+func (d *Daemon) handInChecks(ctx context.Context) {
+	pause := retry.Backoff{Min: 2 * time.Second, Max: 10 * time.Minute}
+	for {
+		c, found := d.oldestCheck(ctx)
+		if !found {
+			select {
+			case <-d.checked:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		err := d.handIn(ctx, c)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil || transfer.IsRefused(err) {
+			d.post(ctx, func() { d.dropCheck(c.ID) })
+			pause.Reset()
+			if err != nil {
+				d.log.Warn("the server refuses a check", "error", err)
+			}
+			continue
+		}
+		if pause.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (d *Daemon) handIn(ctx context.Context, c protocol.Check) error {
+	return within(ctx, time.Minute, func(ctx context.Context) error {
+		_, err := d.o.Client.HandIn(ctx, c)
+		return err
+	})
+}
+
+// oldestCheck asks the loop, which alone reads and writes the journal.
+func (d *Daemon) oldestCheck(ctx context.Context) (protocol.Check, bool) {
+	got := make(chan []protocol.Check, 1)
+	d.post(ctx, func() {
+		var list []protocol.Check
+		_, err := d.load(keyChecks, &list)
+		d.onDisk("read checks", err)
+		got <- list
+	})
+	select {
+	case list := <-got:
+		if len(list) > 0 {
+			return list[0], true
+		}
+	case <-ctx.Done():
+	}
+	return protocol.Check{}, false
+}
+
+func (d *Daemon) dropCheck(id string) {
+	var list []protocol.Check
+	_, err := d.load(keyChecks, &list)
+	if err == nil {
+		list = slices.DeleteFunc(list, func(c protocol.Check) bool { return c.ID == id })
+		err = d.spool.Save(keyChecks, list)
+	}
+	d.onDisk("forget a check", err)
+}
+
+// request is something the server asks of the box. The same one twice is one.
+func (d *Daemon) request(h link.Hint) {
+	var done []string
+	_, err := d.load(keyRequests, &done)
+	d.onDisk("read requests", err)
+	if slices.Contains(done, h.Request.ID) {
+		return
+	}
+	const most = 50
+	done = append(done, h.Request.ID)
+	d.onDisk("note a request", d.spool.Save(keyRequests, done[max(0, len(done)-most):]))
+	switch h.Kind {
+	case link.Check:
+		d.wait.Go(func() { d.checkWhenFree(h.Request) })
+	case link.Practice:
+		d.practise()
+	case link.End:
+		d.endBy = h.Request.ID
+		d.step(flow.Event{Kind: flow.KindEnd})
+	}
+}
+
+// checkWhenFree waits for the end of what a citizen is doing.
+func (d *Daemon) checkWhenFree(r protocol.Request) {
+	pause := retry.Backoff{Min: 10 * time.Second, Max: time.Minute}
+	for {
+		_, err := d.Check(d.ctx, protocol.CheckDoctor, r.ID, "", func(protocol.CheckItem) {})
+		switch {
+		case err == nil || d.ctx.Err() != nil:
+			return
+		case !errors.Is(err, ErrInUse):
+			d.log.Warn("the box could not be looked through", "error", err)
+			return
+		}
+		if pause.Wait(d.ctx) != nil {
+			return
+		}
+	}
+}
+
+// practise puts a turn of the box's own before the citizen. It is in no inbox,
+// so a power cut ends it, and it has no way out of the box.
+func (d *Daemon) practise() {
+	d.step(flow.Event{Kind: flow.KindMSG, Turn: &flow.Turn{
+		Hop: uuid.Must(uuid.NewV7()).String(), Epoch: 1, SendMode: d.settings.SendMode, PhotoAllowed: d.settings.PhotoAllowed, Practice: true,
+	}})
+}
+
+// practised tells the team that somebody did a practice turn to its end.
+func (d *Daemon) practised(before, now flow.State) {
+	if !now.Turn.Practice || now.Phase != flow.Sent || before.Phase == flow.Sent {
+		return
+	}
+	d.keepCheck(d.newCheck(protocol.CheckPractice, []protocol.CheckItem{
+		{Part: "whisper", Verdict: protocol.VerdictOK, Text: "Somebody heard the practice whisper, answered it and sent it off. It never left the box."},
+	}))
+}
+
+const (
+	keyChecks   = "checks"
+	keyRequests = "requests"
+	keyStarts   = "starts"
+)
+
+// selfTest runs the spoken self-test beside the loop; the interaction waits for it.
+func (d *Daemon) selfTest(f flow.Effect) {
+	ctx, cancel := context.WithCancel(d.ctx)
+	d.endTest = cancel
+	d.wait.Go(func() {
+		defer cancel()
+		if _, err := d.Check(ctx, protocol.CheckSelfTest, "", "", func(protocol.CheckItem) {}); err != nil {
+			d.log.Warn("the self-test was not run to its end", "error", err)
+		}
+		d.post(d.ctx, func() { d.step(flow.Event{Kind: flow.KindSelfTested, Seq: f.Seq}) })
+	})
+}
+
+func (d *Daemon) endSelfTest() {
+	if d.endTest != nil {
+		d.endTest()
+	}
+}
