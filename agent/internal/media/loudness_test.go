@@ -123,7 +123,7 @@ func TestPlayer_LevelsMessagesAndPrompts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Player{Speaker: out, Pack: Pack{Dir: dir}}
+	p := Player{Speaker: out, Pack: Pack{Dirs: []string{dir}}}
 	if err := p.Say(t.Context(), "new", "You have a new whisper.", 0); err != nil {
 		t.Fatal(err)
 	}

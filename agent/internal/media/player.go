@@ -2,11 +2,8 @@ package media
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"path/filepath"
 	"time"
 )
 
@@ -65,42 +62,6 @@ func levelled(open func() (Sound, error)) (Sound, error) {
 		return nil, err
 	}
 	return Amplified(s, gain), nil
-}
-
-// Pack is a language: a folder of WAV files, named by the prompts' keys.
-type Pack struct {
-	Dir string
-	// Murmur lets a missing prompt be murmured, as long as its text would
-	// take. It is for the simulator and tests; a real box must speak.
-	Murmur bool
-}
-
-// Prompt opens the recording of a prompt. Where it is missing and may not be
-// murmured, that is a Fault with CodeMedia.
-func (p Pack) Prompt(key, text string) (Sound, error) {
-	if !isKey(key) {
-		return nil, fmt.Errorf("prompt %q is not a key", key)
-	}
-	if p.Dir != "" {
-		s, err := OpenWAV(filepath.Join(p.Dir, key+".wav"))
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return s, err
-		}
-	}
-	if p.Murmur {
-		return Murmur(text).Sound(), nil
-	}
-	return nil, &Fault{Code: CodeMedia, Text: fmt.Sprintf("The language pack has no recording of %q.", key),
-		Next: "Install the language pack again.", Err: fs.ErrNotExist}
-}
-
-func isKey(s string) bool {
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 type note struct {

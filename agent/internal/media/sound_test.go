@@ -171,31 +171,6 @@ func TestTones_LengthAndPitch(t *testing.T) {
 	}
 }
 
-func TestPack_FileThenMurmurThenRefusal(t *testing.T) {
-	dir := t.TempDir()
-	c := sine(300, 22050, 200*ms, -20)
-	if err := os.WriteFile(dir+"/new.wav", EncodeWAV(c), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Pack{Dir: dir, Murmur: true}.Prompt("new", "You have a new whisper.")
-	if err != nil || s.Duration() != 200*ms {
-		t.Errorf("recorded prompt: %v, %v", s, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-	s, err = Pack{Dir: dir, Murmur: true}.Prompt("invite", "Press now to answer. Or come back later.")
-	if err != nil || s.Duration() < 3*time.Second || s.Duration() > 6*time.Second {
-		t.Errorf("murmur of eight words: %v, %v", s.Duration(), err)
-	}
-	if _, err = (Pack{Dir: dir}).Prompt("invite", "Press."); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("missing prompt: %v", err)
-	}
-	if _, err = (Pack{Dir: dir}).Prompt("../new", "x"); err == nil {
-		t.Error("a key left the folder")
-	}
-}
-
 func FuzzParseWAV(f *testing.F) {
 	f.Add(EncodeWAV(sine(440, Rate, 10*ms, -6)))
 	f.Add(riff(3, 2, 48000, 32, true, make([]byte, 64)))
