@@ -21,6 +21,9 @@ func FuzzStep(f *testing.F) {
 	f.Add(letters("b m e p 5 e e p e o e 8 p n e p e o e 8 p n r 9"))
 	f.Add(letters("b m e p 5 e e p e o e 8 L R e p M t"))
 	f.Add(letters("b m e p 5 e e p e o e 8 p s e t S G e p 5 e e p e o e 8 p s e t S J"))
+	f.Add(letters("b m e p 5 e e p e o e 8 p s e t S N e p U e p S U V"))
+	f.Add(append(letters("b m e p 5 e e p e o e 8 p s e t S N e p U e p S"), '?'))
+	f.Add(letters("b p 9 t e r E T E"))
 	f.Add(letters("b m q e p 5 e e p e o e 8 p s e t D S N u a P Z X w"))
 	f.Fuzz(walk)
 }
@@ -38,12 +41,14 @@ func TestAnyOrder(t *testing.T) {
 			}
 			data = append(data, what, byte(rnd.IntN(256)))
 		}
-		walk(t, data)
+		walk(t, append(data, make([]byte, seed%3)...)) // its length says how many buttons
 	}
 }
 
 func walk(t *testing.T, data []byte) {
-	s, _, err := Start(DefaultConfig())
+	c := DefaultConfig()
+	c.Buttons = 1 + len(data)%3
+	s, _, err := Start(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +128,7 @@ var kinds = map[byte]Kind{
 	'w': KindWiped, 't': KindTimer, 'N': KindNetDown, 'u': KindNetUp, 'x': KindSpeakerLost, 'y': KindSpeakerBack, 'c': KindCameraLost,
 	'C': KindCameraBack, 'd': KindDiskLow, 'g': KindDiskOK, 'q': KindQuietOn, 'Q': KindQuietOff, 'h': KindClockUnknown,
 	'H': KindClockKnown, 'R': KindRecalled, 'j': KindRemind, 'P': KindPause, 'Z': KindResume, 'X': KindEnd, 'l': KindSettings,
+	'U': KindUnsent, 'V': KindNotUnsent, 'T': KindSelfTest, 'E': KindSelfTested,
 	'z': KindMediaBad, 'G': KindReplyDamaged, 'J': KindReplyRefused, '?': "no such event",
 }
 
@@ -158,7 +164,7 @@ func eventOf(s State, what, arg byte) Event {
 	if !ok {
 		kind = kindList[int(what)%len(kindList)]
 	}
-	e := Event{Kind: kind, Button: Main}
+	e := Event{Kind: kind, Button: Button(1 + int(arg>>2)%s.Config.Buttons)}
 	if arg%16 == 7 {
 		e.Button = Button(int(arg>>4) - 3)
 	}
@@ -167,6 +173,8 @@ func eventOf(s State, what, arg byte) Event {
 		e.Hop = s.Turn.Hop
 	}
 	switch e.Kind {
+	case KindSpeech, KindNoSpeech:
+		e.Seq = max(s.Waiting, s.Judging)
 	case KindEnded:
 		e.Seq = s.Voice
 		if arg%11 == 3 {
@@ -174,6 +182,9 @@ func eventOf(s State, what, arg byte) Event {
 		}
 	case KindReported:
 		e.Seq = s.Alert
+		if arg%2 == 0 {
+			e.Seq = s.DiskAlert
+		}
 	case KindTimer:
 		if len(s.Timers) > 0 {
 			a := s.Timers[int(arg)%len(s.Timers)]
@@ -193,6 +204,14 @@ func eventOf(s State, what, arg byte) Event {
 		if len(s.Unsent) > 0 && arg%2 == 0 {
 			e.Reply = s.Unsent[int(arg)%len(s.Unsent)].Reply
 		}
+	case KindUnsent:
+		if len(s.Unsent) > 0 {
+			u := s.Unsent[len(s.Unsent)-1]
+			e.Reply, e.Take = u.Reply, Take{N: int(arg % 5)}
+			if arg%3 != 0 {
+				e.Turn = &Turn{Hop: u.Hop, Epoch: u.Epoch + int(arg%2)}
+			}
+		}
 	case KindReplyDamaged, KindReplyRefused:
 		e.Reply = fmt.Sprintf("r%d", arg%3)
 		if len(s.Unsent) > 0 && arg%4 != 0 {
@@ -204,7 +223,7 @@ func eventOf(s State, what, arg byte) Event {
 		}
 	case KindMSG:
 		if arg%17 != 2 {
-			e.Turn = &Turn{Hop: e.Hop, Epoch: int(arg % 4), PhotoAllowed: arg%2 == 0, RecallSeconds: int(arg), Again: arg%3 == 0}
+			e.Turn = &Turn{Practice: arg%19 == 3, Hop: e.Hop, Epoch: int(arg % 4), PhotoAllowed: arg%2 == 0, RecallSeconds: int(arg), Again: arg%3 == 0}
 		}
 	case KindSettings:
 		c := DefaultConfig()

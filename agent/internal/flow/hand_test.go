@@ -136,6 +136,9 @@ func (h *hand) line(word string, args []string) {
 	case "mic-opened", "mic-failed", "speech", "no-speech", "photo-ok", "photo-dark", "photo-failed",
 		"seal-failed", "taken-back", "not-back", "wiped", "not-unsent", "self-tested":
 		e.Seq = h.s.Waiting
+		if h.s.Judging != 0 {
+			e.Seq = h.s.Judging
+		}
 		e.Reply = arg("reply")
 	case "release":
 		if flag("2") {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-func TestPrompts(t *testing.T) {
+// TestA4_Prompts: at most twelve words, and none without a text.
+func TestA4_Prompts(t *testing.T) {
 	for key, text := range Prompts {
 		if n := len(strings.Fields(text)); n == 0 || n > 12 {
 			t.Errorf("%s has %d words (A4: at most 12): %q", key, n, text)
@@ -250,18 +251,6 @@ func TestAnotherWaits(t *testing.T) {
 	h.do("wait 9s; press", "speech; ended; timer phase; ended; timer phase; sealed; ack; ended; timer again")
 	if h.s.Phase != New || h.s.Turn.Hop != "h3" {
 		t.Fatalf("%s with %s", h.s.Phase, h.s.Turn.Hop)
-	}
-}
-
-// TestLampsButton: lit while a press does more than reassure.
-func TestLampsButton(t *testing.T) {
-	for way, lit := range map[string]bool{toIdle: false, toNewHop: true, toInvited: true, toReady: false, toRecord: true, toChecked: false,
-		toReviewing: true, toSendNow: false, toSentNow: true, toQueue: false, toNewHop + "; speaker-lost": false} {
-		h := newHand(t)
-		h.do(way)
-		if got := Show(h.s).Lit; got != [3]bool{lit} {
-			t.Errorf("in %s lit %v, want %t", h.s.Phase, got, lit)
-		}
 	}
 }
 
