@@ -121,11 +121,11 @@ func (s *Store) MediaInUse(ctx context.Context, sha256 string) (used bool, err e
 	return used, err
 }
 
-// FileUse counts who needs the bytes with this digest: files and uploads.
-// Indexes files_sha256, uploads_sha256, uploads_shared_sha256.
+// FileUse counts who needs the bytes with this digest: files, uploads and clips.
+// Indexes files_sha256, uploads_sha256, uploads_shared_sha256, box_clips_sha256.
 func (tx *Tx) FileUse(ctx context.Context, sha256 string) (int, error) {
 	total := 0
-	for _, count := range []func(context.Context, string) (int64, error){tx.q.FileUse, tx.q.UploadUse, tx.q.UploadSharedUse} {
+	for _, count := range []func(context.Context, string) (int64, error){tx.q.FileUse, tx.q.UploadUse, tx.q.UploadSharedUse, tx.q.ClipUse} {
 		n, err := count(ctx, sha256)
 		if err != nil {
 			return 0, wrap(err, "count a file's uses")
@@ -135,8 +135,8 @@ func (tx *Tx) FileUse(ctx context.Context, sha256 string) (int, error) {
 	return total, nil
 }
 
-// DigestsInUse walks the digests that files or uploads need, for a scrub. One
-// digest can come up to three times, for a file and for an upload's two copies.
+// DigestsInUse walks the digests that files, uploads or clips need, for a scrub.
+// One digest can come several times, as for a file and for an upload's two copies.
 // Same indexes as FileUse, a page at a time.
 func (tx *Tx) DigestsInUse(ctx context.Context) iter.Seq2[string, error] {
 	pages := []func(after string) ([]string, error){
@@ -148,6 +148,9 @@ func (tx *Tx) DigestsInUse(ctx context.Context) iter.Seq2[string, error] {
 		},
 		func(after string) ([]string, error) {
 			return tx.q.UploadSharedDigests(ctx, sqlcgen.UploadSharedDigestsParams{SharedSha256: after, Limit: MaxPage})
+		},
+		func(after string) ([]string, error) {
+			return tx.q.ClipDigests(ctx, sqlcgen.ClipDigestsParams{Sha256: after, Limit: MaxPage})
 		},
 	}
 	return func(yield func(string, error) bool) {

@@ -8,6 +8,52 @@ import (
 	"database/sql"
 )
 
+type BoxCheck struct {
+	DeviceID   string
+	ID         string
+	Kind       string
+	Verdict    string
+	RequestID  string
+	Installer  string
+	Agent      string
+	Items      string
+	HappenedAt int64
+	ReceivedAt int64
+}
+
+type BoxClip struct {
+	DeviceID   string
+	ClipKey    string
+	Sha256     string
+	Size       int64
+	DurationUs int64
+	SetBy      string
+	SetAt      int64
+}
+
+type BoxReport struct {
+	DeviceID   string
+	ID         string
+	Code       string
+	IsOver     int64
+	HopID      string
+	RequestID  string
+	Detail     string
+	HappenedAt int64
+	ReceivedAt int64
+}
+
+type BoxRequest struct {
+	ID         string
+	DeviceID   string
+	Kind       string
+	Aloud      int64
+	AskedBy    string
+	AskedAt    int64
+	EndsAt     int64
+	AnsweredAt int64
+}
+
 type Code struct {
 	ID         string
 	CodeHash   string
