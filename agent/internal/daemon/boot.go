@@ -211,7 +211,7 @@ func takeLength(t spool.Take) (time.Duration, error) {
 	if t.Partial {
 		return media.RepairWAV(t.Audio)
 	}
-	s, err := media.OpenWAV(t.Audio)
+	s, err := media.OpenSound(t.Audio)
 	if err != nil {
 		return 0, err
 	}

@@ -91,6 +91,8 @@ type Options struct {
 	Health func() protocol.Health
 	// Checks, if set, look the box through; see Checks.
 	Checks *Checks
+	// FLAC lets recordings be compressed without loss before they are sent.
+	FLAC bool
 	// Clips is where replaced sentences lie that the server has; "" for none.
 	Clips string
 	// Control is the path of the socket on which this machine's own commands ask

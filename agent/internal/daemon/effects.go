@@ -119,6 +119,9 @@ func (d *Daemon) keepTake(f flow.Effect) {
 	if err == nil && d.clockKnown() {
 		d.onDisk("date a take", d.spool.DateTake(f.Hop, f.Take, d.o.Now().UTC()))
 	}
+	if err == nil {
+		d.compress(f.Hop, f.Take)
+	}
 	if f.Photo == flow.PhotoTaken {
 		_, err := d.spool.KeepPhoto(f.Hop, f.Take)
 		d.onDisk("keep a photo", err)
@@ -173,7 +176,7 @@ func (d *Daemon) sealed(f flow.Effect) (spool.Item, error) {
 	if err != nil {
 		return spool.Item{}, err
 	}
-	_, photo, err := d.takeFiles(f.Hop, f.Take)
+	audio, photo, err := d.sealedFiles(f, audio)
 	if err != nil && !errors.Is(err, spool.ErrUnknown) {
 		return spool.Item{}, err
 	}
@@ -189,7 +192,7 @@ func (d *Daemon) sealed(f flow.Effect) (spool.Item, error) {
 	if e, err := d.spool.Entry(f.Hop); err == nil {
 		draft.Whisper = e.Offer.Whisper // for the record; the server knows it by the hop
 	}
-	draft.Files = append(draft.Files, spool.DraftFile{Role: protocol.RoleAudio, Type: "audio/wav", Path: audio})
+	draft.Files = append(draft.Files, spool.DraftFile{Role: protocol.RoleAudio, Type: typeOf(audio), Path: audio})
 	switch {
 	case f.Photo != flow.PhotoTaken:
 	case photo != "":
@@ -205,7 +208,7 @@ func (d *Daemon) length(f flow.Effect, path string) time.Duration {
 	if m, ok := d.measured[takeID{f.Hop, f.Take}]; ok && m.Duration > 0 {
 		return m.Duration
 	}
-	s, err := media.OpenWAV(path)
+	s, err := media.OpenSound(path)
 	if err != nil {
 		return 0 // unknown; the server measures by itself
 	}

@@ -21,6 +21,8 @@ type Take struct {
 	Hop   string
 	Take  int
 	Audio string // full path; "" where only a photo is left
+	// Flat is the same recording compressed without loss; "" where there is none.
+	Flat  string
 	Photo string // full path or ""
 	// Partial: the recording was never kept (a power cut, or it runs now).
 	Partial bool
@@ -32,6 +34,7 @@ type Take struct {
 const (
 	takeExt  = ".wav"
 	photoExt = ".jpg"
+	flatExt  = ".flac"
 	partExt  = ".part"
 	madeExt  = ".made.json"
 )
@@ -108,6 +111,8 @@ func (s *Spool) keep(hop string, take int, ext string) (string, error) {
 	case s.disk.exists(part):
 	case s.disk.exists(name):
 		return s.abs(name), nil
+	case ext == takeExt && s.disk.exists(flatName(name)):
+		return s.abs(flatName(name)), nil // it came back from the outbox
 	default:
 		return "", unknown("take", strconv.Itoa(take))
 	}
@@ -131,7 +136,7 @@ func (s *Spool) keep(hop string, take int, ext string) (string, error) {
 
 // EraseTake removes one take with its photo, kept or not.
 func (s *Spool) EraseTake(hop string, take int) error {
-	return s.erase(hop, take, takeExt, photoExt, madeExt)
+	return s.erase(hop, take, takeExt, flatExt, photoExt, madeExt)
 }
 
 // ErasePhoto removes the photo of a take.
@@ -221,13 +226,18 @@ func (s *Spool) takesOf(hop string) ([]Take, error) {
 		switch ext {
 		case "jpg":
 			t.Photo = s.abs(name)
-		case "jpg.part": // half a photo is nothing
+		case "flac":
+			t.Flat = s.abs(name)
+		case "jpg.part", "flac.part": // half of either is nothing
 		default:
 			t.Audio, t.Size, t.Partial = s.abs(name), fi.Size(), strings.HasSuffix(ext, "part")
 		}
 	}
 	var list []Take
 	for n, t := range found {
+		if t.Audio == "" {
+			t.Audio = t.Flat
+		}
 		if name, ok := dated[n]; ok {
 			// One that cannot be read is as good as none: the take is kept longer.
 			if err := s.disk.readJSON(name, &t.Made); err != nil && !errors.Is(err, ErrDamaged) {
