@@ -227,7 +227,7 @@ const tests = [
     }
     await sees('#summary .state', 'complete');
     await sees('.mail', 'sent');
-    await sees('#last h2', 'turn 3');
+    await sees('#right h3', 'turn 3');
     assert.ok(await page.evaluate(() => window.sameDocument), 'the page was loaded anew');
     for (const fold of ['#order', '#history', '#times-1']) await page.locator(`${fold} > summary`).click();
     await browser.inspect(page, 'whisper-complete');
@@ -248,7 +248,7 @@ const tests = [
     assert.ok(heard.at > 2.1 && heard.length > 2.5, JSON.stringify(heard));
     const shown = await page.locator('#hop-1 img').evaluate(async (image) => { await image.decode(); return image.naturalWidth; });
     assert.equal(shown, 500);
-    const original = await page.request.get(server.base + await page.locator('#first .originals a').first().getAttribute('href'));
+    const original = await page.request.get(server.base + await page.locator('#hop-0 .originals a').first().getAttribute('href'));
     assert.match(original.headers()['content-disposition'], /^attachment; filename="00_audio_original\.wav"$/);
     const doc = await (await page.request.get(`${server.base}${state.whisper}/whisper.json`)).json();
     assert.equal(doc.state, 'complete');
@@ -257,9 +257,9 @@ const tests = [
 
   ['pause, go on, end', async () => {
     await start('Long way', [...boxes.keys()], 1);
-    await page.click('text=Pause');
+    await page.click('#pause button');
     await sees('#news', 'Paused');
-    await page.click('text=Go on');
+    await page.click('#resume button');
     await sees('#summary .state', 'travelling');
     const first = await text('#hop-1 h3 bdi');
     state.lateOffer = await boxes.get(first).offer();
@@ -352,8 +352,8 @@ const tests = [
 async function beCalm(box, offer) {
   await page.locator('#history > summary').click();
   await page.locator('#times-1 > summary').focus();
-  const last = await page.locator('#last h2').innerText();
-  await page.locator('#last audio').evaluate((sound) => { window.listened = sound; sound.loop = true; return sound.play(); });
+  const last = await page.locator('#right h3').innerText();
+  await page.locator('#right audio').evaluate((sound) => { window.listened = sound; sound.loop = true; return sound.play(); });
   await box.answer(offer, { sound: sound(3, 240) });
   await sees('#news', '2 of 3 answered');
   await page.waitForTimeout(600);
@@ -364,9 +364,9 @@ async function beCalm(box, offer) {
   assert.ok(after.connected && !after.paused && after.at > 0.3, `what played was disturbed: ${JSON.stringify(after)}`);
   assert.ok(after.open, 'what was open was closed');
   assert.equal(after.focus, 'times-1', 'the focus moved');
-  assert.equal(await page.locator('#last h2').innerText(), last, 'the place of what plays was changed');
+  assert.equal(await page.locator('#right h3').innerText(), last, 'the place of what plays was changed');
   await page.evaluate(() => window.listened.pause());
-  await sees('#last h2', 'turn 2'); // it catches up
+  await sees('#right h3', 'turn 2'); // it catches up
   await page.locator('#history > summary').click();
 }
 

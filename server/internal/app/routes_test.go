@@ -107,6 +107,7 @@ var rights = map[string][5]int{
 	"GET /account":                                       {303, 303, 200, 200, 200},
 	"POST /account/name":                                 {401, 401, 422, 422, 422},
 	"POST /account/password":                             {401, 401, 422, 422, 422},
+	"POST /account/keys":                                 {401, 401, 303, 303, 303},
 	"POST /account/sessions/end":                         {401, 401, 404, 404, 404},
 	"POST /account/sessions/end-others":                  {401, 401, 303, 303, 303},
 	"GET /people":                                        {303, 303, 403, 200, 403},

@@ -101,6 +101,11 @@ func (s *Service) SetName(ctx context.Context, actor model.Actor, name string) e
 	return s.store.Tx(ctx, func(tx *store.Tx) error { return tx.SetUserName(ctx, actor.UserID, clean) })
 }
 
+// SetPrefs keeps what the person chose for the pages.
+func (s *Service) SetPrefs(ctx context.Context, actor model.Actor, p model.Prefs) error {
+	return s.store.Tx(ctx, func(tx *store.Tx) error { return tx.SetUserPrefs(ctx, actor.UserID, p) })
+}
+
 // ChangePassword asks for the old one, ends every session of the person, and
 // begins this browser's anew. Wrong ones count as failed sign-ins do.
 func (s *Service) ChangePassword(ctx context.Context, old, password, ip string) error {

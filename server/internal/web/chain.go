@@ -27,6 +27,10 @@ type whisperView struct {
 	Hears    bool     // and may hear and see the answers
 	Exports  bool     // and may take data away
 	Shares   bool     // and may make links
+	Public   bool     // the reader has a link, and no account
+	Self     string   // the page's address
+	Pair     pair
+	Starter  string // who started it; empty: not known, or not told
 }
 
 // Travelling, Steerable: what can be done with the whisper now.
@@ -47,6 +51,30 @@ type answer struct {
 	AudioURL         string
 	OriginalImageURL string
 	OriginalAudioURL string
+}
+
+// Length is how long the recording is, in words; empty where nobody knows.
+func (a answer) Length() string {
+	if a.Audio == nil || a.Audio.Duration <= 0 {
+		return ""
+	}
+	return spoken(a.Audio.Duration)
+}
+
+// Wave is the recording's outline as a path; empty where there is none.
+func (a answer) Wave() string {
+	if a.Audio == nil {
+		return ""
+	}
+	return wavePath(a.Audio.Peaks)
+}
+
+// Alt is what the picture shows.
+func (a answer) Alt() string {
+	if a.Image.Alt != "" {
+		return "Picture of " + a.Whose + ": " + a.Image.Alt
+	}
+	return "Picture of " + a.Whose
 }
 
 // On gives the answer another place on the page, where its elements need other ids.
@@ -93,12 +121,13 @@ type mailView struct {
 }
 
 type eventView struct {
+	Who                string // begins the sentence where it is known
 	Before, Box, After string // the sentence around the box's name
 	At                 time.Time
 }
 
 func (w *Web) compose(v relay.View) whisperView {
-	out := whisperView{View: v, State: whisperStates[v.Whisper.State], Seed: answerOf(v, 0, "")}
+	out := whisperView{View: v, State: whisperStates[v.Whisper.State], Seed: answerOf(v, 0, ""), Starter: v.People[v.Whisper.StartedBy]}
 	out.Seed.Whose = "the seed"
 	for _, h := range v.Whisper.Hops {
 		out.Hops = append(out.Hops, w.hopView(v, h))
@@ -132,7 +161,10 @@ func (w *Web) compose(v relay.View) whisperView {
 		}
 	}
 	for _, e := range v.Events {
-		out.History = append(out.History, historyLine(e, v.Boxes[e.DeviceID].Name))
+		if e.Kind == "started" {
+			e.UserID = v.Whisper.StartedBy // lines of old have none
+		}
+		out.History = append(out.History, historyLine(e, v.Boxes[e.DeviceID].Name, v.People[e.UserID]))
 	}
 	return out
 }
@@ -192,10 +224,15 @@ func facts(f protocol.Facts) string {
 	return strings.Join(parts, ", ")
 }
 
-func historyLine(e model.Event, box string) eventView {
+func historyLine(e model.Event, box, who string) eventView {
 	words, ok := eventWords[e.Kind]
 	if !ok {
 		words = e.Kind
+	}
+	if by, ok := byWords[e.Kind]; ok && who != "" {
+		words = by
+	} else {
+		who = ""
 	}
 	if e.Detail != "" && decisionKinds[e.Kind] {
 		words += " Reason: " + strings.ReplaceAll(whyWord(e.Detail), "%s", "") + "."
@@ -204,7 +241,7 @@ func historyLine(e model.Event, box string) eventView {
 	if !named {
 		box = ""
 	}
-	return eventView{before, box, after, e.At}
+	return eventView{who, before, box, after, e.At}
 }
 
 // answerOf gathers the files of one position; reply is "" for the seed.

@@ -42,7 +42,7 @@ func TestDecide_page(t *testing.T) {
 	long.Set("why", strings.Repeat("x", 201))
 	v.post(at+"/decide", long).has(t, http.StatusUnprocessableEntity, "This reason is too long")
 	v.post(at+"/decide", form("skip")).has(t, http.StatusSeeOther)
-	v.get(at).has(t, http.StatusOK, "Reason: ill.", "was passed over.")
+	v.get(at).has(t, http.StatusOK, "Reason: ill.", "</bdi> passed over the turn of <bdi>")
 	v.post(at+"/decide", form("postpone")).has(t, http.StatusUnprocessableEntity, "No turn comes after this one")
 	v.post(at+"/decide", url.Values{"do": {"skip"}}).has(t, http.StatusUnprocessableEntity)
 	v.post(at+"/decide", form("end")).has(t, http.StatusSeeOther)

@@ -116,6 +116,7 @@ func (w *Web) myRoutes(in *echo.Group) {
 	in.GET("/account", w.accountShow)
 	in.POST("/account/name", w.accountName)
 	in.POST("/account/password", w.accountPassword)
+	in.POST("/account/keys", w.accountKeys)
 	in.POST("/account/sessions/end", w.sessionEnd)
 	in.POST("/account/sessions/end-others", w.sessionsEnd)
 }
@@ -166,6 +167,11 @@ func (w *Web) accountName(c echo.Context) error {
 func (w *Web) accountPassword(c echo.Context) error {
 	err := w.Auth.ChangePassword(c.Request().Context(), c.FormValue("old"), c.FormValue("password"), c.RealIP())
 	return w.toAccount(c, "", "/account?changed=password", err)
+}
+
+func (w *Web) accountKeys(c echo.Context) error {
+	prefs := model.Prefs{NoShortcuts: c.FormValue("keys") == ""}
+	return w.toAccount(c, "", "/account?changed=keys", w.Auth.SetPrefs(c.Request().Context(), actor(c), prefs))
 }
 
 func (w *Web) sessionEnd(c echo.Context) error {

@@ -155,11 +155,14 @@ func (w *Web) sharedShow(c echo.Context) error {
 	if err != nil {
 		return w.sharedGone(c, err)
 	}
+	w.outlines(c.Request().Context(), &v)
 	shown := w.compose(v)
+	shown.Public, shown.Hears, shown.Self = true, true, "/s/whisper"
 	shown.Seed.shareOut()
 	for i := range shown.Hops {
 		shown.Hops[i].Answer.shareOut()
 	}
+	shown.pairUp(c.QueryParam("a"), c.QueryParam("b"))
 	return w.show(c, http.StatusOK, "shared", page{Title: v.Whisper.Title, Data: shown})
 }
 

@@ -169,13 +169,16 @@ func TestWhisperView_withAnything(t *testing.T) {
 		for _, s := range allWhisperStates {
 			for _, media := range []bool{true, false} {
 				var out bytes.Buffer
-				p := page{Title: name, Server: name, User: model.User{ID: "u", Name: name, Email: name}, Data: w.compose(view(s, name, media, now))}
+				shown := w.compose(view(s, name, media, now))
+				shown.Hears, shown.Steers, shown.Shares, shown.Self = true, true, true, "/whispers/w"
+				shown.pairUp("", "")
+				p := page{Title: name, Server: name, User: model.User{ID: "u", Name: name, Email: name}, Data: shown}
 				if err := w.views["whisper"].ExecuteTemplate(&out, "layout.html", p); err != nil {
 					t.Fatal(err)
 				}
 				checkPage(t, string(s)+" "+name, out.String())
-				if n := strings.Count(out.String(), "<audio "); media && n != 5 || !media && n != 0 {
-					t.Errorf("%d recordings", n) // the seed, the last answer, two answers, the late one
+				if n := strings.Count(out.String(), "<audio "); media && n != 6 || !media && n != 0 {
+					t.Errorf("%d recordings", n) // the seed, two answers, the pair, the late one
 				}
 			}
 		}

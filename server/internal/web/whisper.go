@@ -19,7 +19,10 @@ func (w *Web) view(c echo.Context) (whisperView, error) {
 	if !hears {
 		v.Files = nil // the course alone: no voice, no picture
 	}
+	w.outlines(c.Request().Context(), &v)
 	out := w.compose(v)
+	out.Self = "/whispers/" + v.Whisper.ID
+	out.pairUp(c.QueryParam("a"), c.QueryParam("b"))
 	out.Hears, out.Steers, out.Exports = hears, who.MayIn(v.Project, model.Steer), who.MayIn(v.Project, model.ExportData)
 	out.Shares = who.MayIn(v.Project, model.Share)
 	return out, nil

@@ -169,6 +169,21 @@ var eventWords = map[string]string{
 	"replaced":                     "The turn of %s was given to another box.",
 	"postponed":                    "The turn of %s was put off.",
 	"end decided":                  "Somebody decided to end the whisper at the turn of %s.",
+	"shared":                       "A link to this whisper was made.",
+}
+
+// byWords are the lines that begin with the name of a person, where one did it.
+var byWords = map[string]string{
+	"started":     " started the whisper.",
+	"paused":      " paused the whisper.",
+	"resumed":     " let the whisper go on.",
+	"ended":       " ended the whisper.",
+	"waited":      " decided to wait longer for %s.",
+	"skipped":     " passed over the turn of %s.",
+	"replaced":    " gave the turn of %s to another box.",
+	"postponed":   " put off the turn of %s.",
+	"end decided": " decided to end the whisper at the turn of %s.",
+	"shared":      " made a link to this whisper.",
 }
 
 // decisionKinds are lines that may give a reason.

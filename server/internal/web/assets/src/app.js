@@ -8,3 +8,5 @@ import './confirm.js';
 import './copy.js';
 import './session.js';
 import './play.js';
+import './live.js';
+import './keys.js';
