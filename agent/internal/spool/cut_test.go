@@ -342,6 +342,37 @@ func scenarios() []scenario {
 				}
 				sameFile(t, takes[0].Audio, voice)
 			}},
+		{"keep a compressed copy", func(t *testing.T, s *Spool) {
+			record(t, s, 1, 1, voice, nil)
+			flat(t, s, id(1), 1, string(photo))
+		},
+			func(s *Spool) error { return s.KeepFlat(id(1), 1) },
+			func(t *testing.T, s *Spool, done bool) {
+				takes, err := s.Takes()
+				must(t, err)
+				if len(takes) != 1 || takes[0].Partial || done && takes[0].Flat == "" {
+					t.Fatalf("takes %+v, done %v", takes, done)
+				}
+				sameFile(t, takes[0].Audio, voice)
+				if takes[0].Flat != "" {
+					sameFile(t, takes[0].Flat, photo)
+				}
+			}},
+		{"erase a take with its copy", func(t *testing.T, s *Spool) {
+			record(t, s, 1, 1, voice, nil)
+			flat(t, s, id(1), 1, string(photo))
+			must(t, s.KeepFlat(id(1), 1))
+		},
+			func(s *Spool) error { return s.EraseTake(id(1), 1) },
+			func(t *testing.T, s *Spool, done bool) {
+				takes, err := s.Takes()
+				must(t, err)
+				for _, x := range takes {
+					if done || x.Audio == x.Flat { // a copy alone would be a take
+						t.Fatalf("done %v, take %+v", done, x)
+					}
+				}
+			}},
 		{"note", func(*testing.T, *Spool) {},
 			func(s *Spool) error {
 				_, err := s.Note(protocol.TypeHeard, protocol.Progress{Hop: id(1), Epoch: 1, At: noon})

@@ -32,7 +32,11 @@ func (s *Spool) KeepFlat(hop string, take int) error {
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
 	part := name + partExt
-	if !s.disk.exists(wav) || !s.disk.exists(part) {
+	whole := s.disk.exists(wav)
+	if whole && !s.disk.exists(part) && s.disk.exists(name) {
+		return tell("keep a compressed take", s.disk.syncDir(path.Dir(name))) // it was kept already
+	}
+	if !whole || !s.disk.exists(part) {
 		if err := s.disk.remove(part); err != nil {
 			return tell("keep a compressed take", err)
 		}

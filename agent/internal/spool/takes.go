@@ -136,7 +136,8 @@ func (s *Spool) keep(hop string, take int, ext string) (string, error) {
 
 // EraseTake removes one take with its photo, kept or not.
 func (s *Spool) EraseTake(hop string, take int) error {
-	return s.erase(hop, take, takeExt, flatExt, photoExt, madeExt)
+	// The copy first: without the recording it would pass for one.
+	return s.erase(hop, take, flatExt, takeExt, photoExt, madeExt)
 }
 
 // ErasePhoto removes the photo of a take.
