@@ -24,7 +24,7 @@ const readyTime = 90 * time.Second
 // StartServer starts the server, or starts it again on the same port and
 // data, and waits until it answers.
 func (w *World) StartServer(ctx context.Context) error {
-	args := append([]string{"serve", "--listen", w.Addr()}, w.serverArgs()...)
+	args := slices.Concat([]string{"serve", "--listen", w.Addr()}, w.serverArgs(), w.opt.Serve)
 	p, err := w.start(command{name: "server", path: w.program("illumi-server"), args: args})
 	if err != nil {
 		return err

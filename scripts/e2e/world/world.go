@@ -31,6 +31,8 @@ type Options struct {
 	Mail string
 	// LogLevel of the server; empty: info.
 	LogLevel string
+	// Serve are further flags of the server.
+	Serve []string
 }
 
 // World is a folder, a server and boxes. Close it.

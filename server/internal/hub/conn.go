@@ -137,33 +137,32 @@ func (c *conn) ended() error {
 	return fmt.Errorf("hub: closed: %s", c.reason)
 }
 
-// read waits for the box's next message.
-func (c *conn) read(dead time.Duration) (m protocol.Message, err error) {
+// expect bounds the wait for the box's next word, unless the connection is over.
+func (c *conn) expect(dead time.Duration) error {
 	if err := c.ws.SetReadDeadline(time.Now().Add(dead)); err != nil {
-		return m, fmt.Errorf("hub: set read deadline: %w", err)
+		return fmt.Errorf("hub: set read deadline: %w", err)
 	}
 	// After the deadline, which goodbye makes shorter.
-	if err := c.ended(); err != nil {
-		return m, err
-	}
-	if m, err = ReadMessage(c.ws); err != nil {
-		return m, err
-	}
-	return m, c.ended()
+	return c.ended()
 }
 
 // ReadMessage reads one message and turns what a box does wrong into an error
 // that closes with the right code: 1003 for binary, 1007 for text that is not
 // UTF-8 (gorilla leaves that check to us), 1008 for anything unreadable.
-func ReadMessage(ws *websocket.Conn) (protocol.Message, error) {
-	kind, frame, err := ws.ReadMessage()
+func ReadMessage(ws *websocket.Conn) (protocol.Message, error) { return message(ws.NextReader()) }
+
+func message(kind int, r io.Reader, err error) (m protocol.Message, _ error) {
+	var frame []byte
+	if err == nil {
+		frame, err = io.ReadAll(r)
+	}
 	if err != nil {
-		return protocol.Message{}, fmt.Errorf("hub: read: %w", err)
+		return m, fmt.Errorf("hub: read: %w", err)
 	}
 	if kind != websocket.TextMessage {
-		return protocol.Message{}, errPeer{websocket.CloseUnsupportedData, "text only"}
+		return m, errPeer{websocket.CloseUnsupportedData, "text only"}
 	}
-	m, err := protocol.ParseMessage(frame)
+	m, err = protocol.ParseMessage(frame)
 	if errors.Is(err, protocol.ErrNotUTF8) {
 		return m, errPeer{websocket.CloseInvalidFramePayloadData, "not UTF-8"}
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -105,6 +106,16 @@ func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hell
 	ws.SetReadLimit(protocol.MaxMessageBytes)
 	welcome, err := h.handle(ctx, c, hello)
 	c.begin(welcome)
+	h.follow(ctx, c, err)
+}
+
+// follow waits for the next message in a fresh goroutine, or ends the
+// connection. Handling a message needs a deep stack, waiting for one a small
+// one, and stacks that have grown shrink late.
+func (h *Hub) follow(ctx context.Context, c *conn, err error) {
+	if err == nil {
+		err = c.expect(h.dead)
+	}
 	if err != nil {
 		h.end(c, err)
 		return
@@ -112,19 +123,27 @@ func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hell
 	go h.turn(ctx, c)
 }
 
-// turn takes one message and leaves the next to a fresh goroutine: handling one
-// needs a deep stack, waiting for one a small one, and stacks shrink late.
+// turn waits for one message. All that an idle box costs is below NextReader:
+// that just fits into the 2 KiB that a goroutine begins with, so nothing may
+// come in between.
 func (h *Hub) turn(ctx context.Context, c *conn) {
-	if err := h.next(ctx, c); err != nil {
-		h.end(c, err)
-		return
-	}
-	go h.turn(ctx, c)
+	kind, r, err := c.ws.NextReader()
+	h.take(ctx, c, kind, r, err)
 }
 
-func (h *Hub) next(ctx context.Context, c *conn) error {
-	m, err := c.read(h.dead)
+// take handles the message that came, or the end.
+//
+//go:noinline
+func (h *Hub) take(ctx context.Context, c *conn, kind int, r io.Reader, err error) {
+	h.follow(ctx, c, h.answer(ctx, c, kind, r, err))
+}
+
+func (h *Hub) answer(ctx context.Context, c *conn, kind int, r io.Reader, err error) error {
+	m, err := message(kind, r, err)
 	if err != nil {
+		return err
+	}
+	if err := c.ended(); err != nil {
 		return err
 	}
 	if err := c.limit.Wait(ctx); err != nil {

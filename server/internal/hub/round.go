@@ -3,8 +3,6 @@ package hub
 import (
 	"time"
 
-	"github.com/google/uuid"
-
 	"illumi/protocol"
 )
 
@@ -62,7 +60,8 @@ func (h *Hub) due(c *conn) {
 // pingDue pings all that are due, and comes again when the next one is. It
 // stops coming when none is left.
 func (h *Hub) pingDue() {
-	frame, err := protocol.Encode(protocol.TypePing, uuid.NewString(), nil)
+	// Pongs repeat the id, and nobody asks for it: a short one is cheap on thin lines.
+	frame, err := protocol.Encode(protocol.TypePing, "p", nil)
 	if err != nil {
 		h.log.Error("a ping could not be written", "error", err)
 	}

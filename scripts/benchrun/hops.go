@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"illumi/protocol"
+	"illumi/scripts/e2e/world"
+)
+
+// Whispers travel in groups of boxes; each box of a group has as many turns.
+const groupSize = 10
+
+// hopsLimit is how many fsyncs of time a hop may take of the server, with
+// downloads, uploads, levelled copies and all commits, on as many processors as
+// the boxes use as well.
+const hopsLimit = 60
+
+// hops lets whispers travel as fast as boxes without people can answer.
+func hops(ctx context.Context, b *bench) (err error) {
+	f, err := newFleet(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer both(&err, f.close)
+	disk, err := newDisk(f.w.Dir())
+	if err != nil {
+		return err
+	}
+	defer both(&err, disk.close)
+	var rates []float64
+	for _, n := range []int{10, 200} {
+		if err := f.enrol(ctx, n); err != nil {
+			return err
+		}
+		took, synced, err := f.travel(ctx, n, disk)
+		if err != nil {
+			return fmt.Errorf("%d boxes: %w", n, err)
+		}
+		turns := n * groupSize
+		rate := float64(turns) / took.Seconds()
+		rates = append(rates, rate)
+		b.say("%d boxes: %d hops in %.1f s, %.1f a second; fsync meanwhile %s", n, turns, took.Seconds(), rate, short(synced))
+		b.held(1/rate/synced.Seconds(), hopsLimit, "fsyncs", "a hop with %d boxes", n)
+	}
+	b.held(rates[0]/rates[1], 1.3, "×", "hops a second with 10 boxes against 200")
+	return nil
+}
+
+// travel starts whispers, plays all boxes and waits for the last hop.
+func (f *fleet) travel(ctx context.Context, n int, d *disk) (took, synced time.Duration, err error) {
+	project, files, err := f.stage(ctx, n)
+	if err != nil {
+		return 0, 0, err
+	}
+	sound, err := os.ReadFile(files.answer)
+	if err != nil {
+		return 0, 0, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	g := &game{sound: sound, dir: f.w.Dir(), cancel: cancel, want: int64(n * groupSize)}
+	defer g.all.Wait()
+	defer cancel()
+	for _, box := range f.boxes[:n] {
+		ws, err := connect(ctx, f.w.URL(), box)
+		if err != nil {
+			return 0, 0, err
+		}
+		g.play(ctx, box, ws)
+	}
+	began := time.Now()
+	for at := 0; at < n; at += groupSize {
+		if _, err := f.begin(ctx, project, files, f.boxes[at:at+groupSize], groupSize); err != nil {
+			return 0, 0, err
+		}
+	}
+	var all []time.Duration
+	for ctx.Err() == nil && g.done.Load() < g.want {
+		s, err := d.sync()
+		if err != nil {
+			return 0, 0, err
+		}
+		all = append(all, s)
+		if err := wait(ctx, 20*time.Millisecond); err != nil {
+			break
+		}
+	}
+	took = time.Since(began)
+	if failed := g.failed.Load(); failed != nil {
+		return 0, 0, *failed
+	}
+	if g.done.Load() < g.want {
+		return 0, 0, fmt.Errorf("%d of %d hops were done: %w", g.done.Load(), g.want, context.Cause(ctx))
+	}
+	return took, median(all), nil
+}
+
+// game is boxes that answer at once.
+type game struct {
+	sound  []byte
+	dir    string
+	cancel context.CancelFunc
+	want   int64
+	done   atomic.Int64
+	failed atomic.Pointer[error]
+	all    sync.WaitGroup
+}
+
+// play answers whatever comes to a box until ctx ends.
+func (g *game) play(ctx context.Context, box *world.Box, ws *websocket.Conn) {
+	p := &player{g: g, box: box, ws: ws, look: make(chan struct{}, 1), acks: make(chan protocol.Ack, 8)}
+	p.look <- struct{}{}
+	g.all.Go(func() { p.listen(ctx) })
+	g.all.Go(func() {
+		defer ws.Close()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.look:
+			}
+			if err := p.answer(ctx); err != nil && ctx.Err() == nil {
+				err = fmt.Errorf("%s: %w", box.Name, err)
+				g.failed.CompareAndSwap(nil, &err)
+				g.cancel()
+			}
+		}
+	})
+}
+
+// player is one box.
+type player struct {
+	g    *game
+	box  *world.Box
+	ws   *websocket.Conn
+	mu   sync.Mutex // of writing
+	look chan struct{}
+	acks chan protocol.Ack
+}
+
+// listen hears hints and acknowledgements.
+func (p *player) listen(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() { _ = p.ws.Close() }) // it may have ended
+	defer stop()
+	for p.ws.SetReadDeadline(time.Now().Add(protocol.DeadAfter)) == nil {
+		_, data, err := p.ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		m, err := protocol.ParseMessageLoose(data)
+		if err != nil {
+			continue
+		}
+		switch m.Type {
+		case protocol.TypeOffers:
+			select {
+			case p.look <- struct{}{}:
+			default:
+			}
+		case protocol.TypePing:
+			if p.say(protocol.TypePong, m.ID, nil) != nil {
+				return
+			}
+		case protocol.TypeAck:
+			var ack protocol.Ack
+			if protocol.DecodeLoose(m.Body, &ack) == nil {
+				p.acks <- ack
+			}
+		}
+	}
+}
+
+func (p *player) say(t protocol.MessageType, id string, body any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return write(p.ws, t, id, body)
+}
+
+// answer does all turns that are open.
+func (p *player) answer(ctx context.Context) error {
+	page, err := p.box.Offers(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, o := range page.Offers {
+		if o.State != protocol.OfferOpen {
+			continue
+		}
+		if err := p.turn(ctx, o); err != nil {
+			return err
+		}
+		if p.g.done.Add(1) == p.g.want {
+			p.g.cancel()
+		}
+	}
+	return nil
+}
+
+func (p *player) turn(ctx context.Context, o protocol.Offer) error {
+	for _, file := range o.Files {
+		if _, err := p.box.Fetch(ctx, file); err != nil {
+			return err
+		}
+	}
+	for _, step := range []protocol.MessageType{protocol.TypeDelivered, protocol.TypeHeard} {
+		if err := p.say(step, string(step), protocol.Progress{Hop: o.Hop, Epoch: o.Epoch, At: time.Now().UTC()}); err != nil {
+			return err
+		}
+		select {
+		case ack := <-p.acks:
+			if ack.ID != string(step) || ack.Code != "" {
+				return fmt.Errorf("%s was answered with %+v", step, ack)
+			}
+		case <-time.After(time.Minute):
+			return errors.New("no acknowledgement came")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	path := filepath.Join(p.g.dir, p.box.Name+".wav")
+	if err := os.WriteFile(path, p.g.another(), 0o600); err != nil {
+		return err
+	}
+	file, err := p.box.Upload(ctx, world.Upload{Path: path, Role: protocol.RoleAudio})
+	if err != nil {
+		return err
+	}
+	_, err = p.box.Reply(ctx, o.Hop, world.NewReply(o, file))
+	return err
+}
+
+// another is a recording that no other one equals.
+func (g *game) another() []byte {
+	data := make([]byte, len(g.sound))
+	copy(data, g.sound)
+	for i := range 16 {
+		data[100+2*i] = byte(rand.Uint32())
+	}
+	return data
+}
