@@ -39,9 +39,16 @@ func (p *Player) Say(ctx context.Context, key, text string, gainDB float64) erro
 }
 
 // File plays a WAV or FLAC file, brought to the loudness of all others; gainDB
-// comes on top. A file that is neither is a Fault with CodeMedia.
+// comes on top. A ready tone at its start is left out. A file that is neither is
+// a Fault with CodeMedia.
 func (p *Player) File(ctx context.Context, title, path string, gainDB float64) error {
-	s, err := levelled(func() (Sound, error) { return OpenSound(path) })
+	s, err := levelled(func() (Sound, error) {
+		s, err := OpenSound(path)
+		if err != nil {
+			return nil, err
+		}
+		return AfterTone(s)
+	})
 	if err != nil {
 		return err
 	}
