@@ -44,13 +44,13 @@ new_debian() {
   need mmdebstrap mmdebstrap
   suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
   [[ -n $suite && $(. /etc/os-release && printf '%s' "$ID") == debian ]] || suite=bookworm
-  store=${XDG_CACHE_HOME:-$HOME/.cache}/illumi-debian/$suite-1.tar
+  store=${XDG_CACHE_HOME:-$HOME/.cache}/illumi-debian/$suite-2.tar
   if [[ ! -f $store ]]; then
     mkdir -p "$(dirname "$store")"
     sources=/etc/apt/sources.list.d/debian.sources
     [[ -f $sources ]] || sources=/etc/apt/sources.list
     say "making a small Debian ($suite) for the checks; once"
-    mmdebstrap --quiet --variant=minbase --include=systemd,udev,ca-certificates,alsa-utils \
+    mmdebstrap --quiet --variant=minbase --include=systemd,udev,dbus,ca-certificates,alsa-utils \
       "$suite" "$store.new" "$sources" || fail "mmdebstrap could not make a Debian. Its own words are above."
     mv "$store.new" "$store"
   fi
