@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -231,6 +232,26 @@ func fakeALSA(kind string) int {
 			}
 		}
 		return 3
+	case "amixer":
+		line := strings.TrimSpace(strings.Join(append([]string{os.Getenv("ILLUMI_NAME")}, os.Args[1:]...), " "))
+		f, err := os.OpenFile(os.Getenv("ILLUMI_CALLS"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return 2
+		}
+		defer f.Close()
+		fmt.Fprintln(f, line)
+		if fails := os.Getenv("ILLUMI_FAILS"); fails != "" && strings.Contains(line, fails) {
+			fmt.Fprintln(os.Stderr, "amixer: Invalid command!")
+			return 1
+		}
+		if strings.HasSuffix(line, "scontents") {
+			b, err := os.ReadFile(os.Getenv("ILLUMI_CONTENTS"))
+			if err != nil {
+				return 2
+			}
+			emit(b)
+		}
+		return 0
 	case "deaf": // reads nothing, ends never
 		time.Sleep(time.Minute)
 	case "no card":
