@@ -1,12 +1,14 @@
 package screen
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -33,7 +35,8 @@ type drmSurface struct {
 	buffer kmsCreateDumb
 	fb     uint32
 	memory []byte
-	off    bool // no signal
+	off    bool   // no signal
+	edid   []byte // by which another screen on the same plug is told apart
 }
 
 // openDRM takes the first output with a screen, or the one that is named.
@@ -88,6 +91,7 @@ func openCard(root, path, output string) (_ *drmSurface, err error) {
 	if err := s.allocate(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.output, err)
 	}
+	s.edid = s.described()
 	return s, s.signal()
 }
 
@@ -160,9 +164,24 @@ func (s *drmSurface) name() string      { return s.output }
 func (s *drmSurface) size() image.Point { return image.Pt(int(s.mode.width), int(s.mode.height)) }
 func (s *drmSurface) dpi() float64      { return s.conn.perInch(s.mode) }
 
-func (s *drmSurface) paint(img *image.RGBA) error {
+// copyOut writes into the card's memory, which goes with a card that is
+// pulled, such as one on the USB.
+func (s *drmSurface) copyOut(img *image.RGBA) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: the picture memory is gone: %v", s.output, r)
+		}
+	}()
 	for y := range img.Rect.Dy() {
 		xrgb8888.pack(s.memory[y*int(s.buffer.pitch):], img, y)
+	}
+	return nil
+}
+
+func (s *drmSurface) paint(img *image.RGBA) error {
+	if err := s.copyOut(img); err != nil {
+		return err
 	}
 	if s.off {
 		return nil
@@ -194,12 +213,25 @@ func (s *drmSurface) light(l light) error {
 
 // plugged reads what the kernel noticed, which does not wake the screen.
 func (s *drmSurface) plugged() bool {
-	b, err := os.ReadFile(filepath.Join(s.root, "/sys/class/drm", s.card+"-"+s.output, "status"))
+	b, err := os.ReadFile(s.sys("status"))
 	if errors.Is(err, os.ErrNotExist) {
 		_, err := os.Stat(filepath.Join(s.root, "/dev/dri", s.card))
 		return err == nil
 	}
-	return err == nil && strings.TrimSpace(string(b)) == "connected"
+	return err == nil && strings.TrimSpace(string(b)) == "connected" && bytes.Equal(s.described(), s.edid)
+}
+
+func (s *drmSurface) sys(file string) string {
+	return filepath.Join(s.root, "/sys/class/drm", s.card+"-"+s.output, file)
+}
+
+// described is what the screen says of itself; nil where it does not.
+func (s *drmSurface) described() []byte {
+	b, err := os.ReadFile(s.sys("edid"))
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // anyPlugged saves asking a card whose outputs the kernel knows to be empty.

@@ -494,3 +494,37 @@ func TestNoScreen_SaysWhy(t *testing.T) {
 		t.Error("a plain file was taken for a frame buffer")
 	}
 }
+
+func TestDRM_PluggedByWhatTheKernelNoticed(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "sys/class/drm/card1-HDMI-A-1")
+	set := func(name, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("status", "connected\n")
+	set("edid", "one screen")
+	s := &drmSurface{root: root, card: "card1", output: "HDMI-A-1"}
+	s.edid = s.described()
+	if !s.plugged() || !anyPlugged(root, "card1") {
+		t.Error("a screen that is there is not seen")
+	}
+	set("edid", "another screen")
+	if s.plugged() {
+		t.Error("another screen is taken for the one before")
+	}
+	set("edid", "one screen")
+	set("status", "disconnected\n")
+	if s.plugged() || anyPlugged(root, "card1") {
+		t.Error("a screen that is gone is still seen")
+	}
+	if !anyPlugged(root, "card0") {
+		t.Error("a card of which nothing is known was not asked")
+	}
+	s.memory = nil
+	if err := s.copyOut(black(image.Pt(4, 4))); err == nil {
+		t.Error("memory that is gone was written")
+	}
+}
