@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 )
 
 // Pack is what the box can say: folders of WAV files that are named by the
@@ -23,12 +22,17 @@ type Pack struct {
 // English is the language that every installation has.
 const English = "en"
 
-// BoxPack gives the pack of a box: first the clips that were made for this box
-// (clips, "" for none), then the language's folder in share, then English.
+// OwnClips is the folder, within that of the clips that the server has for this
+// box, for those that were recorded at the box itself.
+func OwnClips(clips string) string { return filepath.Join(clips, "own") }
+
+// BoxPack gives the pack of a box: first the clips that the server has for it
+// (in clips, "" for none), then those recorded at the box, then the language's
+// folder in share, then English.
 func BoxPack(clips, share, language string) Pack {
 	var p Pack
 	if clips != "" {
-		p.Dirs = append(p.Dirs, clips)
+		p.Dirs = append(p.Dirs, clips, OwnClips(clips))
 	}
 	if language != English && IsLanguage(language) {
 		p.Dirs = append(p.Dirs, filepath.Join(share, language))
@@ -104,110 +108,6 @@ func isKey(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-const (
-	clipExt = ".wav"
-	// longestClip is what the wire allows.
-	longestClip = 30 * time.Second
-	// clipEdge is how much silence a clip keeps before and after its words.
-	clipEdge = 100 * time.Millisecond
-	// Silence, once a clip is levelled, is what is hardly louder than its
-	// quietest tenth, and never outside of these (dBFS).
-	clipAbove    = 8.0 // dB
-	clipFloorMin = -45.0
-	clipFloorMax = -32.0
-	// clipMargin keeps the breath before a word, and its end.
-	clipMargin = 40 * time.Millisecond
-)
-
-// errNoWords: a clip is silence from end to end.
-var errNoWords = &Fault{Code: CodeMedia, Text: "Nothing is said in the recording.", Next: "Record it again, nearer to the microphone."}
-
-// FinishClip makes a recording, of at most half a minute, a clip of a language
-// pack: Rate, as loud as all others, with a tenth of a second before and after
-// the words. It closes s. One without words is a Fault.
-func FinishClip(s Sound) (Clip, error) {
-	c, err := ReadClip(Resample(s, Rate), longestClip)
-	if err != nil {
-		return c, err
-	}
-	gain, err := LevelGain(c.Sound())
-	if err != nil {
-		return c, err
-	}
-	if c, err = ReadClip(Amplified(c.Sound(), gain), longestClip); err != nil {
-		return c, err
-	}
-	from, to, ok := words(c)
-	if !ok {
-		return c, errNoWords
-	}
-	c.Samples = slices.Clone(c.Samples[from:to])
-	softEdges(c.Samples, Rate, 5*ms)
-	edge := make([]int16, samplesIn(clipEdge, Rate))
-	c.Samples = slices.Concat(edge, c.Samples, edge)
-	return c, nil
-}
-
-// words finds the first and the last frame of 10 ms that is not silent.
-func words(c Clip) (from, to int, ok bool) {
-	l := leveller{size: c.Rate / 100}
-	l.add(c.Samples)
-	if len(l.frames) == 0 {
-		return 0, 0, false
-	}
-	floor := slices.Sorted(slices.Values(l.frames))[len(l.frames)/10] * asPower(clipAbove)
-	floor = max(asPower(clipFloorMin), min(asPower(clipFloorMax), floor))
-	loud := func(f float64) bool { return f > floor }
-	first := slices.IndexFunc(l.frames, loud)
-	if first < 0 {
-		return 0, 0, false
-	}
-	last := len(l.frames)
-	for !loud(l.frames[last-1]) {
-		last--
-	}
-	margin := samplesIn(clipMargin, c.Rate)
-	return max(0, first*l.size-margin), min(last*l.size+margin, len(c.Samples)), true
-}
-
-// KeepClip puts a clip under its key into a folder, whole or not at all, also
-// where the power is cut; a clip that was there is replaced.
-func KeepClip(dir, key string, c Clip) (err error) {
-	if !isKey(key) {
-		return fmt.Errorf("prompt %q is not a key", key)
-	}
-	return keepWhole(dir, key+clipExt, EncodeWAV(c))
-}
-
-// keepWhole writes a file beside its place, and moves it there once it is on
-// the disk.
-func keepWhole(dir, name string, b []byte) (err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
-	}
-	f, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("keep %s: %w", name, err), os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	d, derr := os.Open(dir)
-	if derr != nil {
-		return fmt.Errorf("keep %s: %w", name, derr)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // PackFile is the name of a pack's description in its folder.

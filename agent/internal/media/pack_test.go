@@ -1,8 +1,10 @@
 package media
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,6 +102,50 @@ func TestFinishClip_WordsAloneAtOneLoudness(t *testing.T) {
 	}
 	if _, err := FinishClip(hiss(time.Second, -80).Sound()); !errors.Is(err, errNoWords) {
 		t.Errorf("silence: %v", err)
+	}
+}
+
+func TestRecordClip_WhatWasReadAloud(t *testing.T) {
+	room := write(t, "said.wav", EncodeWAV(said(-12)))
+	out, err := OpenFileSpeaker(t.TempDir()+"/out.wav", nil, Pace{50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	red := &lamp{}
+	mic := &FileMicrophone{Path: room, Pace: Pace{50}, Live: NewLive(Pace{1000}, red.set)}
+	c, err := RecordClip(t.Context(), mic, Player{Speaker: out}, 0, tempFile(t, "work.wav"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := c.Duration() - said(0).Duration(); d < -500*ms || d > 800*ms || math.Abs(levelOf(t, c)+20) > 1.5 || red.lit() {
+		t.Errorf("%v too long, %.1f dBFS, light %v", d, levelOf(t, c), red.lit())
+	}
+	dir := t.TempDir()
+	if err := KeepClip(OwnClips(dir), "new", c); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := BoxPack(dir, t.TempDir(), "en").Prompt("new", ""); err != nil || s.Duration() != c.Duration() {
+		t.Errorf("%v, %v", s, err)
+	}
+	// Nothing is said: the room's hiss alone.
+	ended := make(chan struct{})
+	close(ended)
+	if _, err := RecordClip(t.Context(), mic, Player{Speaker: out}, 0, tempFile(t, "work.wav"), ended); !errors.Is(err, errNoWords) {
+		t.Errorf("%v", err)
+	}
+	dead := &ALSAMicrophone{Live: mic.Live, Program: fake("busy"), gap: ms}
+	if _, err := RecordClip(t.Context(), dead, Player{Speaker: out}, 0, tempFile(t, "work.wav"), nil); err == nil || red.lit() {
+		t.Errorf("%v, light %v", err, red.lit())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := RecordClip(ctx, mic, Player{Speaker: out}, 0, tempFile(t, "work.wav"), nil); !errors.Is(err, context.Canceled) || red.lit() {
+		t.Errorf("%v, light %v", err, red.lit())
 	}
 }
 
