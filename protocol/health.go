@@ -32,7 +32,7 @@ const (
 const (
 	MaxDetail     = 200 // bytes of a report's detail
 	MaxCheckItems = 60
-	MaxClips      = 100
+	MaxClips      = 200
 	MaxClipBytes  = 4_000_000 // half a minute, as the server makes it
 )
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -261,4 +262,15 @@ func either(yes bool, a, b Level) Level {
 		return a
 	}
 	return b
+}
+
+// Sentence is one that a box can say, by the key of its clip. Text is English.
+type Sentence struct{ Key, Text string }
+
+// Sentences lists all that a box can say, the citizen's first.
+func Sentences() []Sentence { return slices.Clone(sentences) }
+
+// KnownSentence reports whether a box has a sentence of this key.
+func KnownSentence(key string) bool {
+	return slices.ContainsFunc(sentences, func(s Sentence) bool { return s.Key == key })
 }

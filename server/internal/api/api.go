@@ -6,7 +6,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -71,6 +70,7 @@ func (a *API) Register(e *echo.Echo) {
 	g.HEAD("/media/:digest", a.media)
 	g.PUT("/hops/:hop/reply", a.reply)
 	g.DELETE("/hops/:hop/reply/:reply", a.takeBack)
+	a.healthRoutes(g)
 	uploads := func(c echo.Context) error { return a.Uploads.Serve(c.Response(), c.Request()) }
 	g.Any("/uploads", uploads)
 	g.Any("/uploads/*", uploads)
@@ -137,8 +137,7 @@ func (a *API) offers(c echo.Context) error {
 	return c.JSON(http.StatusOK, page)
 }
 
-// media serves a file of the present turn, with ranges. Its digest is its
-// strong ETag, so that a resumed download cannot mix two files.
+// media serves a file of the present turn, with ranges.
 func (a *API) media(c echo.Context) error {
 	digest := c.Param("digest")
 	if !protocol.ValidDigest(digest) {
@@ -151,17 +150,7 @@ func (a *API) media(c echo.Context) error {
 	if !ok {
 		return model.NotFound("file")
 	}
-	f, err := a.Media.Open(digest)
-	if err != nil {
-		return fmt.Errorf("api: open media: %w", err)
-	}
-	defer func() { _ = f.Close() }() // read only
-	h := c.Response().Header()
-	h.Set("ETag", `"`+digest+`"`)
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Cache-Control", "private, no-store")
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, f)
-	return nil
+	return a.serve(c, digest)
 }
 
 func (a *API) reply(c echo.Context) error {

@@ -120,6 +120,8 @@ func (s *session) Message(ctx context.Context, m protocol.Message) ([]byte, erro
 		return protocol.Encode(protocol.TypePong, m.ID, nil)
 	case protocol.TypeDelivered, protocol.TypeHeard, protocol.TypeRecording, protocol.TypeSaved:
 		return s.progress(ctx, m)
+	case protocol.TypeReport:
+		return s.report(ctx, m)
 	case protocol.TypeStatus:
 		var st protocol.Status
 		if err := protocol.Decode(m.Body, &st); err != nil || st.Check() != nil {
@@ -161,6 +163,7 @@ func (s *session) hello(ctx context.Context, m protocol.Message) ([]byte, error)
 		d = &now
 	}
 	s.missed(ctx, d.LastSeenAt)
+	s.requests(ctx)
 	var hello protocol.Hello
 	if protocol.Decode(m.Body, &hello) != nil || hello.Check() != nil {
 		return nil, hub.Refuse(protocol.CodeInvalid)
@@ -174,6 +177,7 @@ func (s *session) hello(ctx context.Context, m protocol.Message) ([]byte, error)
 	return protocol.Encode(protocol.TypeWelcome, m.ID, protocol.Welcome{
 		Version: protocol.Version, ServerTime: a.Now().UTC(), Server: a.Server, ServerID: a.ServerID,
 		Device: d.ID, Name: d.Name, Settings: relay.SettingsOf(d.Site),
+		Features: []string{protocol.FeatureHealth},
 	})
 }
 

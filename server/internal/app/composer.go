@@ -18,7 +18,7 @@ type composer struct{ public *url.URL }
 
 var mailKinds = map[string]mail.Kind{
 	relay.MailComplete: mail.KindComplete, relay.MailNoAnswer: mail.KindNoAnswer, relay.MailDecide: mail.KindDecide,
-	relay.MailBoxSilent: mail.KindBoxSilent, relay.MailBoxBack: mail.KindBoxBack, relay.MailExportReady: mail.KindExportReady,
+	relay.MailBoxSilent: mail.KindBoxSilent, relay.MailBoxBack: mail.KindBoxBack, relay.MailBoxFailed: mail.KindBoxFailed, relay.MailExportReady: mail.KindExportReady,
 	relay.MailWithdrawal: mail.KindWithdrawal, relay.MailDigest: mail.KindDigest, relay.MailTest: mail.KindTest,
 }
 

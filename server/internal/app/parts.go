@@ -35,6 +35,9 @@ func (t teller) Remind(device string, hop protocol.HopRef) {
 func (t teller) Settings(device string, s protocol.Settings) {
 	t.a.hub.Send(device, protocol.TypeSettings, s)
 }
+func (t teller) Ask(device string, kind protocol.MessageType, r protocol.Request) {
+	t.a.hub.Send(device, kind, r)
+}
 func (t teller) Changed(whisper string) { t.a.bus.Publish(bus.Whisper(whisper)) }
 func (t teller) Happened(project string) {
 	t.a.bus.Publish(bus.Project(project))

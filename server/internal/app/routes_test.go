@@ -38,6 +38,10 @@ var rights = map[string][5]int{
 	"HEAD /api/v1/device/media/:digest":            {401, 200, 401, 401, 401},
 	"PUT /api/v1/device/hops/:hop/reply":           {401, 422, 401, 401, 401},
 	"DELETE /api/v1/device/hops/:hop/reply/:reply": {401, 404, 401, 401, 401},
+	"POST /api/v1/device/checks":                   {401, 422, 401, 401, 401},
+	"GET /api/v1/device/clips":                     {401, 200, 401, 401, 401},
+	"GET /api/v1/device/clips/:digest":             {401, 404, 401, 401, 401}, // it is no clip
+	"HEAD /api/v1/device/clips/:digest":            {401, 404, 401, 401, 401},
 	"POST /api/v1/device/uploads":                  {401, 412, 401, 401, 401},
 	"HEAD /api/v1/device/uploads/*":                {401, 404, 401, 401, 401},
 

@@ -15,6 +15,7 @@ const (
 	KindDecide      Kind = "decide"
 	KindBoxSilent   Kind = "box_silent"
 	KindBoxBack     Kind = "box_back"
+	KindBoxFailed   Kind = "box_failed"
 	KindExportReady Kind = "export_ready"
 	KindWithdrawal  Kind = "withdrawal"
 	KindDigest      Kind = "digest"
@@ -63,7 +64,7 @@ type wording struct {
 
 // kinds is every mail there is. Subjects carry the whole news (people.md W3).
 var kinds = map[Kind]func(News) wording{
-	KindComplete: complete, KindNoAnswer: noAnswer, KindDecide: decide, KindBoxSilent: boxSilent, KindBoxBack: boxBack,
+	KindComplete: complete, KindNoAnswer: noAnswer, KindDecide: decide, KindBoxSilent: boxSilent, KindBoxBack: boxBack, KindBoxFailed: boxFailed,
 	KindExportReady: exportReady, KindWithdrawal: withdrawal, KindDigest: digest, KindTest: test,
 }
 
@@ -145,6 +146,20 @@ func boxBack(n News) wording {
 		Says:    []string{"The server hears it again. There is nothing to do."},
 		Facts:   [][2]string{{"Silent from", n.day(n.Since)}, {"Heard again", n.day(n.Now)}},
 		Go:      "Look at the box", Why: "You get this mail because you were told that this box was silent.",
+	}
+}
+
+func boxFailed(n News) wording {
+	says := []string{n.Reason, "Whatever was answered there is kept on it."}
+	if n.Count > 0 {
+		says = append(says, fmt.Sprintf("%s for this box.", count(n.Count, "whisper waits", "whispers wait")))
+	}
+	return wording{
+		Subject: n.Box + " needs help",
+		Head:    n.Box + " needs help.",
+		Says:    says,
+		Facts:   [][2]string{{"Reported", n.day(n.Since)}},
+		Go:      "Look at the box", Why: whyBox,
 	}
 }
 

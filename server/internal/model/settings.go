@@ -67,6 +67,10 @@ type Site struct {
 	Language string `json:"language"`
 	NoPhoto  bool   `json:"no_photo"`
 	Quiet    bool   `json:"quiet"` // no tone and no voice when a whisper comes
+	// Buttons is how many of its buttons the box uses; 0: all that it has.
+	Buttons int `json:"buttons,omitempty"`
+	// Clips names the list of sentences that somebody else speaks there.
+	Clips string `json:"clips,omitempty"`
 	// Version rises with each change.
 	Version int64 `json:"version,omitempty"`
 }

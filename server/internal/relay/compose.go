@@ -17,6 +17,7 @@ const (
 	MailDecide      = "decide"       // a turn's last deadline passed: a person decides
 	MailBoxSilent   = "box_silent"   // a box has not been heard for long
 	MailBoxBack     = "box_back"     // it is heard again
+	MailBoxFailed   = "box_failed"   // a box reports that it cannot take part
 	MailExportReady = "export_ready" // an export can be fetched, or could not be made
 	MailWithdrawal  = "withdrawal"   // a box was removed while whispers wait for it
 	MailDigest      = "digest"       // what moved since yesterday

@@ -26,6 +26,8 @@ type Teller interface {
 	Remind(device string, hop protocol.HopRef)
 	// Settings tells a box how it is to behave from now on.
 	Settings(device string, settings protocol.Settings)
+	// Ask asks a box for something; it is asked again until it answers.
+	Ask(device string, kind protocol.MessageType, r protocol.Request)
 	// Changed tells open pages that a whisper changed.
 	Changed(whisper string)
 	// Happened tells streams and hooks that a project's history goes on.

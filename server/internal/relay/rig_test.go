@@ -49,6 +49,9 @@ func (x *told) Remind(device string, hop protocol.HopRef) { x.note("remind %s %d
 func (x *told) Settings(device string, v protocol.Settings) {
 	x.note("settings %s %d", device, v.Version)
 }
+func (x *told) Ask(device string, kind protocol.MessageType, r protocol.Request) {
+	x.note("ask %s %s %v", device, kind, r.Aloud)
+}
 func (x *told) Changed(string)        {}
 func (x *told) Happened(string)       {}
 func (x *told) BoxesChanged()         {}

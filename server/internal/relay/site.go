@@ -79,7 +79,7 @@ func (s *Service) SetSite(ctx context.Context, actor model.Actor, id string, sit
 		if err != nil {
 			return err
 		}
-		site.Version = d.Site.Version
+		site.Version, site.Clips = d.Site.Version, d.Site.Clips
 		if site == d.Site {
 			return nil
 		}
@@ -105,6 +105,8 @@ func checkSite(site *model.Site) error {
 	switch {
 	case site.Volume < 0 || site.Volume > 4:
 		return model.RefuseField("volume", "This volume does not exist.", "Choose a step from 1 to 4.")
+	case site.Buttons < 0 || site.Buttons > 3:
+		return model.RefuseField("buttons", "A box has one to three buttons.", "Choose one of the list.")
 	case site.Language != "" && site.Language != "en":
 		return model.RefuseField("language", "Boxes do not speak this language.", "Choose English.")
 	}
@@ -117,6 +119,7 @@ func SettingsOf(site model.Site) protocol.Settings {
 	s := protocol.Settings{
 		Version: 1 + site.Version, SendMode: protocol.SendGrace, PhotoAllowed: !site.NoPhoto, Announce: !site.Quiet,
 		TimeZone: site.Hours.Zone, QuietFrom: "21:00", QuietUntil: "08:00", Volume: 2, Language: "en",
+		Buttons: site.Buttons, Clips: site.Clips,
 	}
 	if h := site.Hours; h.Wake != "" && h.Bed != "" {
 		if s.QuietFrom, s.QuietUntil = h.Bed, h.Wake; h.Bed == h.Wake {

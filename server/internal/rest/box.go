@@ -18,6 +18,12 @@ func (a *API) boxRoutes() {
 		{op: op{id: "box-media-head", method: "HEAD", path: "/device/media/{digest}", summary: "Ask how long such a file is"}},
 		{op: op{id: "box-reply", method: "PUT", path: "/device/hops/{hop}/reply", summary: "Hand an answer in"}, kind: "application/json"},
 		{op: op{id: "box-take-back", method: "DELETE", path: "/device/hops/{hop}/reply/{reply}", summary: "Take an answer back"}, kind: "application/json"},
+		{op: op{id: "box-speed", method: "GET", path: "/device/speed", summary: "Fetch bytes to time the line"}, kind: "application/octet-stream"},
+		{op: op{id: "box-speed-up", method: "POST", path: "/device/speed", summary: "Send bytes to time the line"}, kind: "application/octet-stream"},
+		{op: op{id: "box-check", method: "POST", path: "/device/checks", summary: "Hand in what was found when the box was looked through"}, kind: "application/json"},
+		{op: op{id: "box-clips", method: "GET", path: "/device/clips", summary: "List the sentences that somebody else speaks"}, kind: "application/json"},
+		{op: op{id: "box-clip", method: "GET", path: "/device/clips/{digest}", summary: "Fetch one of them"}, kind: "application/octet-stream"},
+		{op: op{id: "box-clip-head", method: "HEAD", path: "/device/clips/{digest}", summary: "Ask how long it is"}},
 		{op: op{id: "box-upload", method: "POST", path: "/device/uploads", summary: "Begin an upload, by tus 1.0", status: 201}},
 	} {
 		r.tag = "device"

@@ -120,16 +120,17 @@ func (noUploads) Serve(w http.ResponseWriter, _ *http.Request) error {
 
 type teller struct{ bus *bus.Bus }
 
-func (teller) Look(string)                        {}
-func (teller) Recall(string, protocol.HopRef)     {}
-func (t teller) Changed(whisper string)           { t.bus.Publish(bus.Whisper(whisper)) }
-func (t teller) BoxesChanged()                    { t.bus.Publish(bus.Boxes) }
-func (teller) Revoked(string)                     {}
-func (teller) Settings(string, protocol.Settings) {}
-func (teller) Remind(string, protocol.HopRef)     {}
-func (t teller) MailQueued()                      { t.bus.Publish(bus.Mails) }
-func (teller) Unnamed([]string, time.Time)        {}
-func (teller) Happened(string)                    {}
+func (teller) Look(string)                                        {}
+func (teller) Recall(string, protocol.HopRef)                     {}
+func (t teller) Changed(whisper string)                           { t.bus.Publish(bus.Whisper(whisper)) }
+func (t teller) BoxesChanged()                                    { t.bus.Publish(bus.Boxes) }
+func (teller) Revoked(string)                                     {}
+func (teller) Settings(string, protocol.Settings)                 {}
+func (teller) Remind(string, protocol.HopRef)                     {}
+func (t teller) MailQueued()                                      { t.bus.Publish(bus.Mails) }
+func (teller) Unnamed([]string, time.Time)                        {}
+func (teller) Happened(string)                                    {}
+func (teller) Ask(string, protocol.MessageType, protocol.Request) {}
 
 type coder struct{ auth.Key }
 
