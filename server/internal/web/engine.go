@@ -70,11 +70,19 @@ func parseViews() (views, error) {
 	return all, nil
 }
 
+// clockLayout is a time as people without scripts read it.
+const clockLayout = "2 Jan 2006, 15:04 UTC"
+
 var funcs = template.FuncMap{
 	"asset":     func(name string) string { return "/assets/" + assets.Path(name) },
 	"built":     func(name string) bool { return assets.Path(name) != name },
 	"rfc3339":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"clock":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"clock":     func(t time.Time) string { return t.UTC().Format(clockLayout) },
+	"icon":      icon,
+	"ago":       moment(" data-ago", ""),
+	"at":        moment("", ""),
+	"exact":     moment(" data-exact", ""),
+	"for":       moment(" data-for", "since "),
 	"code":      protocol.FormatCode,
 	"duration":  length,
 	"bytes":     size,
