@@ -20,6 +20,9 @@ import (
 type Checks struct {
 	Doctor   func(ctx context.Context, h Hands, shown func(protocol.CheckItem)) []protocol.CheckItem
 	SelfTest func(ctx context.Context, h Hands, shown func(protocol.CheckItem)) []protocol.CheckItem
+	// Record lets somebody at the box read a sentence aloud, which the box then
+	// says in their voice. It tells what to do.
+	Record func(ctx context.Context, h Hands, key string, shown func(protocol.CheckItem)) error
 }
 
 // checkLimit bounds one check: a self-test waits a minute for each press.
@@ -50,6 +53,20 @@ func (d *Daemon) Check(ctx context.Context, kind protocol.CheckKind, request, in
 	d.post(ctx, func() { d.keepCheck(c) })
 	return c, nil
 }
+
+// record lends the box to whoever reads a sentence aloud.
+func (d *Daemon) record(ctx context.Context, key string, shown func(protocol.CheckItem)) (err error) {
+	if d.o.Checks == nil || d.o.Checks.Record == nil {
+		return errors.New("this box cannot record its own sentences")
+	}
+	ctx, cancel := context.WithTimeout(ctx, recordLimit)
+	defer cancel()
+	lerr := d.Lend(ctx, func(ctx context.Context, h Hands) { err = d.o.Checks.Record(ctx, h, key, shown) })
+	return errors.Join(err, lerr)
+}
+
+// recordLimit bounds the time until somebody has read one sentence.
+const recordLimit = 5 * time.Minute
 
 func (d *Daemon) newCheck(kind protocol.CheckKind, items []protocol.CheckItem) protocol.Check {
 	return protocol.Check{ID: uuid.Must(uuid.NewV7()).String(), Kind: kind, At: d.o.Now().UTC(), Agent: protocol.Build, Items: items}

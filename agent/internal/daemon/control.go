@@ -17,9 +17,13 @@ import (
 // Ask is what a command of this machine asks of the running box, one line of
 // JSON; the box answers with lines of Told until Done.
 type Ask struct {
-	Do        string `json:"do"` // "doctor", "selftest" or "practice"
+	Do        string `json:"do"` // "doctor", "selftest", "practice" or AskRecord
 	Installer string `json:"installer,omitempty"`
+	Key       string `json:"key,omitempty"` // of the sentence to record
 }
+
+// AskRecord asks for a sentence to be read aloud at the box.
+const AskRecord = "record"
 
 // Told is one line of the answer.
 type Told struct {
@@ -118,6 +122,9 @@ func (d *Daemon) do(ctx context.Context, a Ask, shown func(protocol.CheckItem)) 
 		case <-ctx.Done():
 			return protocol.Check{}, ctx.Err()
 		}
+	}
+	if a.Do == AskRecord {
+		return protocol.Check{}, d.record(ctx, a.Key, shown)
 	}
 	return protocol.Check{}, fmt.Errorf("there is nothing called %.40q to do", a.Do)
 }
