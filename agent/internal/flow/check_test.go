@@ -125,6 +125,10 @@ func checkEffects(prev, s State, e Event, fx []Effect) error {
 			if mic && f.Tone != ToneReady {
 				return fmt.Errorf("tone %s into an open recording", f.Tone)
 			}
+		case Report, Progress, TakeBack, Unsend:
+			if prev.Turn.Practice && f.Hop != "" && f.Hop == prev.Turn.Hop {
+				return fmt.Errorf("%s tells the server of practice", f.Do)
+			}
 		case Seal:
 			if prev.Turn.Practice {
 				return fmt.Errorf("practice leaves the box")

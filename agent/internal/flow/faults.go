@@ -80,11 +80,13 @@ func (m *move) offline() {
 // Once it has been heard to the end it is no trouble any more.
 func (m *move) mediaBad(hop string) {
 	s := &m.s
-	bad := []Effect{{Do: Refetch, Hop: hop}, {Do: Report, Code: CodeMedia, Hop: hop}}
+	report := func() {
+		m.do(Effect{Do: Refetch, Hop: hop})
+		m.do(Effect{Do: Report, Code: CodeMedia, Hop: hop, Seq: m.seq()})
+	}
 	if i := slices.IndexFunc(s.Queue, func(q Turn) bool { return q.Hop == hop }); i >= 0 {
 		s.Queue = remove(s.Queue, i)
-		bad[1].Seq = m.seq()
-		m.out = append(m.out, bad...)
+		report()
 		return
 	}
 	if hop == "" || hop != s.Turn.Hop {
@@ -95,8 +97,7 @@ func (m *move) mediaBad(hop string) {
 		return
 	}
 	m.hush()
-	bad[1].Seq = m.seq()
-	m.out = append(m.out, bad...)
+	report()
 	m.letGo()
 	if playing { // they pressed, so they get an answer: the one that asks nothing of them
 		m.say(SayIdleOffline)

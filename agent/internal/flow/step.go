@@ -246,7 +246,12 @@ type move struct {
 	out []Effect
 }
 
-func (m *move) do(f Effect) { m.out = append(m.out, f) }
+func (m *move) do(f Effect) {
+	if f.Do == Report && m.s.Turn.Practice && f.Hop == m.s.Turn.Hop {
+		f.Hop = "" // the server knows of no such hop
+	}
+	m.out = append(m.out, f)
+}
 
 // seq gives an effect its number.
 func (m *move) seq() int64 {

@@ -70,7 +70,6 @@ func newWorld(t *testing.T, rnd *rand.Rand, buttons int) *world {
 
 // happen is one event, now.
 func (w *world) happen(e Event) {
-	w.t.Helper()
 	e.At = w.now
 	w.log = append(w.log, e)
 	prev := w.s
@@ -150,7 +149,6 @@ func (w *world) cancel(class string) {
 func (w *world) failed() bool { return w.rnd.Float64() < w.fail }
 
 func (w *world) carryOut(fx []Effect) {
-	w.t.Helper()
 	for _, f := range fx {
 		key := fmt.Sprintf("%s/%d", f.Hop, f.Take)
 		switch f.Do {
@@ -322,7 +320,6 @@ func (w *world) unsend(f Effect) {
 
 // run lets time pass until then, answering all that is due.
 func (w *world) run(until time.Duration) {
-	w.t.Helper()
 	for len(w.todo) > 0 && w.todo[0].at <= until {
 		d := w.todo[0]
 		w.todo = w.todo[1:]
@@ -337,7 +334,7 @@ func (w *world) run(until time.Duration) {
 	w.now = max(w.now, until)
 }
 
-func (w *world) wait(d time.Duration) { w.t.Helper(); w.run(w.now + d) }
+func (w *world) wait(d time.Duration) { w.run(w.now + d) }
 
 func (w *world) press(b Button)   { w.happen(Event{Kind: KindPress, Button: b}) }
 func (w *world) release(b Button) { w.happen(Event{Kind: KindRelease, Button: b}) }
@@ -347,7 +344,6 @@ func (w *world) button() Button { return Button(1 + w.rnd.IntN(w.conf.Buttons)) 
 
 // tap presses and lets go.
 func (w *world) tap(b Button, down time.Duration) {
-	w.t.Helper()
 	w.press(b)
 	w.wait(down)
 	w.release(b)
