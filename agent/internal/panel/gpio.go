@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// quietWait is how long a wait for an edge lasts while nothing happens:
-	// edges end it at once, and the levels are read again after it in case one
-	// was lost. Longer saves power; the interaction notices a lost edge later.
-	quietWait = 2 * time.Second
+	// quietWait is how long a wait for an edge lasts while nothing happens, and
+	// busyWait while a button is down. Edges end it at once; the levels are read
+	// again after it, in case an edge was lost.
+	quietWait = 5 * time.Second
+	busyWait  = 500 * time.Millisecond
 	// firstRetry and lastRetry bound the pause before a lost chip is looked for
 	// again (hardware.md 1.3).
 	firstRetry = time.Second
@@ -391,8 +392,11 @@ func (g *GPIO) patience() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	at, ok := g.bank.due()
-	if !ok {
+	switch {
+	case !ok && g.bank.idle():
 		return quietWait
+	case !ok:
+		return busyWait
 	}
 	return max(time.Until(at), time.Millisecond)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -105,6 +106,9 @@ func scan() error {
 	return nil
 }
 
+// stdinRepairs counts, for the test of the trap.
+var stdinRepairs atomic.Int32
+
 // repairStdin opens descriptor 0 again where periph closed it: else the next
 // file gets that number, which periph takes for "not open".
 func repairStdin() {
@@ -112,6 +116,7 @@ func repairStdin() {
 	if err := syscall.Fstat(0, &st); !errors.Is(err, syscall.EBADF) {
 		return
 	}
+	stdinRepairs.Add(1)
 	// The lowest free number is given, so this is 0, or somebody else was
 	// faster and 0 is open.
 	fd, err := syscall.Open(os.DevNull, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
@@ -256,10 +261,12 @@ func (b chipBoard) lines(all []gpioSwitch) (*gpioioctl.LineSet, error) {
 
 // pinError says what is wrong with one pin, and what to do.
 func pinError(pin int, err error) error {
+	// periph keeps the text of the kernel's error and drops its number.
+	is := func(n syscall.Errno) bool { return errors.Is(err, n) || strings.HasSuffix(err.Error(), n.Error()) }
 	switch {
-	case errors.Is(err, syscall.EBUSY):
+	case is(syscall.EBUSY):
 		return fmt.Errorf("GPIO %d is in use by another program or overlay; free it, or use another one: %w", pin, err)
-	case errors.Is(err, os.ErrPermission):
+	case is(syscall.EPERM), is(syscall.EACCES):
 		return fmt.Errorf("GPIO %d is not ours; add the user to the group gpio: %w", pin, err)
 	}
 	return fmt.Errorf("GPIO %d cannot be used: %w", pin, err)
