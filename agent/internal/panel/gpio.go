@@ -48,8 +48,10 @@ type Fault struct {
 type GPIOStatus struct {
 	// Chip is the label of the chip in use; "" while there is none.
 	Chip string
-	// Light says how the main light is driven, in words.
+	// Light and Red say how the main and the red light are driven, in words;
+	// "" while they are not.
 	Light  string
+	Red    string
 	Faults []Fault
 }
 
@@ -101,12 +103,10 @@ type GPIO struct {
 	closed bool
 }
 
-// OpenGPIO connects buttons and lamps as wired. An error is about the wiring
-// (see Wiring.Check). A board without a GPIO header, or a pin that is in use,
-// is none: Status tells, and the panel keeps trying.
-func OpenGPIO(o GPIOOptions) (*GPIO, error) {
+// begin checks the options and fills in what was left out.
+func (o *GPIOOptions) begin() error {
 	if err := o.Wiring.Check(); err != nil {
-		return nil, err
+		return err
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -116,6 +116,32 @@ func OpenGPIO(o GPIOOptions) (*GPIO, error) {
 	}
 	if o.spi == nil {
 		o.spi = openSPI
+	}
+	return nil
+}
+
+// Dark puts all lamps of a wiring out. It is for whoever cleans up after an
+// agent that was killed: a line may keep its level then (hardware.md 9).
+func Dark(o GPIOOptions) error {
+	if err := o.begin(); err != nil {
+		return err
+	}
+	b, err := o.find()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	l := newLights(func(_ string, err error) { errs = append(errs, err) })
+	l.attach(o, b, func(_ string, err error) { errs = append(errs, err) })
+	return errors.Join(errors.Join(errs...), l.close())
+}
+
+// OpenGPIO connects buttons and lamps as wired. An error is about the wiring
+// (see Wiring.Check). A board without a GPIO header, or a pin that is in use,
+// is none: Status tells, and the panel keeps trying.
+func OpenGPIO(o GPIOOptions) (*GPIO, error) {
+	if err := o.begin(); err != nil {
+		return nil, err
 	}
 	g := &GPIO{in: newInputs(), o: o, pins: o.Wiring.gpioSwitches(), kick: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 	g.lights = newLights(g.lost)
@@ -216,7 +242,7 @@ func (g *GPIO) tell() {
 		g.o.Log.Warn("a part of the panel does not work", "part", f.Part, "error", f.Err)
 	}
 	if s.Chip != "" {
-		g.o.Log.Info("buttons and lights connected", "chip", s.Chip, "light", s.Light, "faults", len(s.Faults))
+		g.o.Log.Info("buttons and lights connected", "chip", s.Chip, "light", s.Light, "red", s.Red, "faults", len(s.Faults))
 	}
 	select {
 	case g.again <- struct{}{}:
@@ -243,9 +269,9 @@ func (g *GPIO) attach() {
 	if err == nil {
 		g.attachSwitches(b, fail)
 	}
-	how := g.lights.attach(g.o, b, fail) // SPI lights need no chip
+	light, red := g.lights.attach(g.o, b, fail) // lights on SPI need no chip
 	g.mu.Lock()
-	g.status.Light = how
+	g.status.Light, g.status.Red = light, red
 	g.mu.Unlock()
 	g.tell()
 }
@@ -306,7 +332,7 @@ func (g *GPIO) run() {
 		}
 		if err != nil {
 			g.mu.Lock()
-			g.status.Chip = ""
+			g.status = GPIOStatus{}
 			g.faultLocked("chip", err)
 			g.mu.Unlock()
 			g.tell()
@@ -345,6 +371,11 @@ func (g *GPIO) watch(pause time.Duration) error {
 		levels, err := sw.levels()
 		if err != nil {
 			return fmt.Errorf("the buttons cannot be read: %w", err)
+		}
+		select {
+		case <-g.kick: // a lamp failed
+			g.tell()
+		default:
 		}
 		now := time.Now()
 		g.mu.Lock()

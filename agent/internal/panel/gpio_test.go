@@ -2,6 +2,7 @@ package panel
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -283,6 +284,49 @@ func TestGPIO_CloseIsDark(t *testing.T) {
 	}
 	g.Show(full, 0)
 	g.Recording(true) // nothing must happen to somebody who is late
+}
+
+func TestDark(t *testing.T) {
+	b := newBench()
+	for _, pin := range []int{12, 13} {
+		b.out[pin] = true // as a killed agent left them
+	}
+	if err := Dark(GPIOOptions{Wiring: wired(t, nil), Root: t.TempDir(), find: b.find}); err != nil {
+		t.Error(err)
+	}
+	if b.shines(12) || b.shines(13) {
+		t.Error("a lamp shines")
+	}
+	b.gone = true
+	if err := Dark(GPIOOptions{Wiring: wired(t, nil), Root: t.TempDir(), find: b.find}); !errors.Is(err, errNoHeader) {
+		t.Errorf("without a chip: %v", err)
+	}
+}
+
+// A lamp that fails while the chip works is reported, and works again.
+func TestGPIO_FailedLampComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := t.TempDir()
+		chip := sysfs(t, root, "fe20c000.pwm", 2)
+		put(t, filepath.Join(root, pins4), cells(12))
+		g := openBench(t, newBench(), GPIOOptions{Wiring: wired(t, nil), Root: root})
+		g.lights.main.(*pwmLED).duty.Close()
+		time.Sleep(time.Minute)
+		<-g.Changes() // that it was found
+		g.Show(full, 0)
+		if part(g, "light") == nil {
+			t.Fatal("nothing says that the light failed")
+		}
+		time.Sleep(lastRetry)
+		if err := part(g, "light"); err != nil || number(t, chip, 0, "duty_cycle") != pwmPeriod {
+			t.Errorf("%v, %d", err, number(t, chip, 0, "duty_cycle"))
+		}
+		select {
+		case <-g.Changes():
+		default:
+			t.Error("nobody was told")
+		}
+	})
 }
 
 func TestGPIO_Cover(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 
 // attach opens the lamps of a wiring, those of the board only where b is not
 // nil. What cannot be opened is told to fail, by the name of its part, and the
-// rest works. It says how the main light is driven.
-func (l *lights) attach(o GPIOOptions, b board, fail func(part string, err error)) (how string) {
+// rest works. It says how the main light and the red one are driven.
+func (l *lights) attach(o GPIOOptions, b board, fail func(part string, err error)) (light, redLight string) {
 	w := o.Wiring
 	var (
 		main  emitter
@@ -21,6 +21,8 @@ func (l *lights) attach(o GPIOOptions, b board, fail func(part string, err error
 		if red, err = b.output(*w.Red.GPIO, w.Red.Invert); err != nil {
 			fail("red", fmt.Errorf("the red light cannot be used: %w", err))
 			red = nil
+		} else {
+			redLight = fmt.Sprintf("GPIO %d", *w.Red.GPIO)
 		}
 	}
 	if w.Light != nil {
@@ -42,10 +44,10 @@ func (l *lights) attach(o GPIOOptions, b board, fail func(part string, err error
 		lamps[i] = out
 	}
 	l.put(main, red, lamps)
-	if main == nil {
-		return ""
+	if main != nil {
+		light = main.words()
 	}
-	return main.words()
+	return light, redLight
 }
 
 // errNoBoard stands for a chip that is missing and was reported already.
