@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
@@ -49,4 +50,45 @@ func namesOf(ctx context.Context, tx *store.Tx, wh model.Whisper, events []model
 		names[id] = u.Name
 	}
 	return names, nil
+}
+
+// Load is how much a box has to do, before it is given more.
+type Load struct {
+	Waiting int // turns that wait for somebody at the box, its present one among them
+	Planned int // turns of whispers on their way that the box was not asked for yet
+	Asked   int // turns that it was asked for in the last seven days
+}
+
+// Loads says how busy boxes are, by id.
+func (s *Service) Loads(ctx context.Context, actor model.Actor, boxes []model.Device) (map[string]Load, error) {
+	if err := allow(actor, model.SeeBoxes); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, d := range boxes {
+		ids = append(ids, d.ID)
+	}
+	loads := map[string]Load{}
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		kept, err := tx.Loads(ctx, ids, s.now().Add(-week))
+		for _, d := range boxes {
+			l := kept[d.ID]
+			loads[d.ID] = Load{Waiting: l.Queued, Planned: l.Planned, Asked: l.Asked}
+			if d.ActiveHop != "" {
+				loads[d.ID] = Load{l.Queued + 1, l.Planned, l.Asked}
+			}
+		}
+		return err
+	})
+	return loads, err
+}
+
+// Wait is about how long the last of so many new turns waits where a box is
+// asked a number of times a week, and everybody before it answers at once.
+// Perweek 0: as often as there is something.
+func (l Load) Wait(turns, perWeek int) time.Duration {
+	if perWeek <= 0 {
+		return 0
+	}
+	return time.Duration((l.Asked+l.Planned+turns-1)/perWeek) * week
 }

@@ -118,6 +118,7 @@ type (
 		Title string `json:"title" minLength:"1" maxLength:"200" doc:"The whispers' name" example:"Gulls"`
 		Audio string `json:"audio" minLength:"1" maxLength:"100" doc:"The id of the uploaded recording"`
 		Image string `json:"image,omitempty" maxLength:"100" doc:"The id of the uploaded picture"`
+		Alt   string `json:"image_description,omitempty" maxLength:"300" doc:"What the picture shows, for those who do not see it"`
 		Orders
 	}
 )
@@ -173,7 +174,7 @@ type startedWhisper struct {
 func (a *API) start(ctx context.Context, who model.Actor, in *startInput) (*body[started], error) {
 	b := in.Body
 	r := b.request(in.Project)
-	r.Title, r.Audio, r.Image, r.Key = b.Title, b.Audio, b.Image, startKey(who, in.Key)
+	r.Title, r.Audio, r.Image, r.Alt, r.Key = b.Title, b.Audio, b.Image, b.Alt, startKey(who, in.Key)
 	list, err := a.Relay.Start(ctx, who, r)
 	out := started{Whispers: []startedWhisper{}}
 	for _, wh := range list {

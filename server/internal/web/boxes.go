@@ -18,6 +18,8 @@ type boxRow struct {
 	Presence presence
 	Chosen   bool
 	Place    string // in an order of one's own
+	Moved    string // "up" or "down": where somebody has just moved it
+	Notes    []boxNote
 }
 
 // SaysSimulated reports whether the box's own name for its board says that it

@@ -53,6 +53,11 @@ type answer struct {
 	OriginalAudioURL string
 }
 
+// Pictures reports whether there is any: a whisper of voices alone needs no room for them.
+func (v whisperView) Pictures() bool {
+	return slices.ContainsFunc(v.Files, func(f model.File) bool { return f.Role == protocol.RoleImage && f.Variant == model.VariantShared })
+}
+
 // Length is how long the recording is, in words; empty where nobody knows.
 func (a answer) Length() string {
 	if a.Audio == nil || a.Audio.Duration <= 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,6 +17,9 @@ func (w *Web) decideRoutes(in *echo.Group) {
 	in.POST("/whispers/:whisper/decide", w.decideSubmit)
 }
 
+// doFind decides nothing: it looks for another box.
+const doFind relay.Do = "find"
+
 // decideView is the page on which a person decides about a turn that stalls.
 type decideView struct {
 	whisperView
@@ -23,8 +27,9 @@ type decideView struct {
 	Why    string   // the reason that was typed
 	Device string   // the box that was chosen
 	Spare  []model.Device
-	More   bool // there are more boxes than the page offers
-	Last   bool // no planned turn comes after it
+	Find   string // part of a box's name
+	More   bool   // there are more boxes than the page offers
+	Last   bool   // no planned turn comes after it
 }
 
 // Removed reports whether the turn's box is no more.
@@ -42,7 +47,7 @@ func (v decideView) Told() string {
 	return ""
 }
 
-func (w *Web) decideView(c echo.Context, hop string) (decideView, error) {
+func (w *Web) decideView(c echo.Context, hop, find string) (decideView, error) {
 	shown, err := w.view(c)
 	if err != nil {
 		return decideView{}, err
@@ -50,7 +55,7 @@ func (w *Web) decideView(c echo.Context, hop string) (decideView, error) {
 	if !actor(c).MayIn(shown.Project, model.Steer) {
 		return decideView{}, model.Forbidden(model.Steer)
 	}
-	v := decideView{whisperView: shown, Last: true}
+	v := decideView{whisperView: shown, Last: true, Find: strings.TrimSpace(find)}
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		open := v.Steerable() && (h.Hop.State.AtBox() || h.Hop.State == model.HopPlanned)
@@ -64,14 +69,14 @@ func (w *Web) decideView(c echo.Context, hop string) (decideView, error) {
 	if v.Hop != nil && hop == "" && v.Hop.Course.NeedsAt.IsZero() {
 		for i := range v.Hops {
 			if h := &v.Hops[i]; !h.Hop.State.Over() && !h.Course.NeedsAt.IsZero() {
-				return w.decideView(c, h.ID)
+				return w.decideView(c, h.ID, find)
 			}
 		}
 	}
 	if v.Hop == nil {
 		return v, nil
 	}
-	devices, err := w.Relay.Boxes(c.Request().Context(), "", "", boxChoice+1)
+	devices, err := w.Relay.Boxes(c.Request().Context(), "", v.Find, boxChoice+1)
 	if err != nil {
 		return v, err
 	}
@@ -87,7 +92,7 @@ func (w *Web) decideView(c echo.Context, hop string) (decideView, error) {
 }
 
 func (w *Web) decideShow(c echo.Context) error {
-	v, err := w.decideView(c, c.QueryParam("hop"))
+	v, err := w.decideView(c, c.QueryParam("hop"), "")
 	if err != nil {
 		return err
 	}
@@ -103,11 +108,19 @@ func (w *Web) decideSubmit(c echo.Context) error {
 	d := relay.Decision{
 		Hop: c.FormValue("hop"), Do: relay.Do(c.FormValue("do")), Why: c.FormValue("why"), Device: c.FormValue("device"),
 	}
+	if d.Do == doFind {
+		v, err := w.decideView(c, d.Hop, c.FormValue("find"))
+		if err != nil {
+			return err
+		}
+		v.Why, v.Device = d.Why, d.Device
+		return w.showDecide(c, http.StatusOK, v, nil)
+	}
 	var err, other error
 	d.Epoch, err = strconv.Atoi(c.FormValue("epoch"))
 	d.Decisions, other = strconv.Atoi(c.FormValue("decisions"))
 	if err != nil || other != nil {
-		if _, err := w.decideView(c, ""); err != nil {
+		if _, err := w.decideView(c, "", ""); err != nil {
 			return err
 		}
 		return model.RefuseField("decision", "The form is damaged.", "Load the page again.")
@@ -119,7 +132,7 @@ func (w *Web) decideSubmit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := w.decideView(c, d.Hop)
+	v, err := w.decideView(c, d.Hop, c.FormValue("find"))
 	if err != nil {
 		return err
 	}

@@ -32,10 +32,13 @@ type startView struct {
 	More    bool // there are more boxes than the page shows
 	Form    startForm
 	Plan    [][]string // the orders as they would be; nil: not asked for
+	// Warnings are what to know of the plan's boxes.
+	Warnings []startWarning
 }
 
 type startForm struct {
 	Title        string
+	Alt          string // what the picture shows
 	Audio, Image string // addresses of finished uploads
 	// What their files were called, to show the form again as it was.
 	AudioName, ImageName string
@@ -47,6 +50,7 @@ type startForm struct {
 	Rows                 string            // the table of an uploaded order
 	Places               map[string]string // of a fixed order, by box
 	Find                 string            // part of a box's name
+	Moved, Way           string            // the box that was moved, "up" or "down"
 }
 
 func (w *Web) startShow(c echo.Context) error {
@@ -66,6 +70,9 @@ func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e 
 	if !actor(c).MayIn(p, model.Steer) {
 		return model.Forbidden(model.Steer)
 	}
+	if f.Design == string(relay.Fixed) {
+		f.number()
+	}
 	v := startView{Project: p, Form: f, Plan: plan}
 	if limit := boxList + len(f.Chosen); len(devices) > limit {
 		devices, v.More = devices[:limit], true
@@ -74,7 +81,17 @@ func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e 
 		if !d.RevokedAt.IsZero() {
 			continue
 		}
-		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d), Chosen: slices.Contains(f.Chosen, d.ID), Place: f.Places[d.ID]})
+		row := boxRow{Device: d, Presence: w.presence(d), Chosen: slices.Contains(f.Chosen, d.ID), Place: f.Places[d.ID]}
+		if d.ID == f.Moved {
+			row.Moved = f.Way
+		}
+		v.Boxes = append(v.Boxes, row)
+	}
+	if f.Design == string(relay.Fixed) {
+		slices.SortStableFunc(v.Boxes, func(a, b boxRow) int { return cmp.Compare(placeOf(a.Place), placeOf(b.Place)) })
+	}
+	if err := w.annotate(ctx, actor(c), &v, devices); err != nil {
+		return err
 	}
 	return w.show(c, status, "start", page{Title: "Start a whisper", Nav: "projects", Data: v, Error: e})
 }
@@ -87,7 +104,7 @@ func (w *Web) startSubmit(c echo.Context) error {
 		return refused
 	}
 	f := startForm{
-		Title: form.Get("title"), Audio: form.Get("audio"), Image: form.Get("image"),
+		Title: form.Get("title"), Alt: form.Get("alt"), Audio: form.Get("audio"), Image: form.Get("image"),
 		AudioName: form.Get("audio_name"), ImageName: form.Get("image_name"), Chosen: form["box"],
 		Count: form.Get("count"), Seed: strings.TrimSpace(form.Get("seed")), Key: form.Get("key"),
 		Find: strings.TrimSpace(form.Get("find")), Design: cmp.Or(form.Get("design"), string(relay.Shuffled)), Rows: form.Get("rows"), Places: map[string]string{},
@@ -95,7 +112,7 @@ func (w *Web) startSubmit(c echo.Context) error {
 	for _, id := range f.Chosen {
 		f.Places[id] = form.Get("place-" + id)
 	}
-	if form.Get("step") == "find" {
+	if step := form.Get("step"); step == "find" || f.move(step) {
 		return w.start(c, http.StatusOK, f, nil, nil)
 	}
 	count, err := strconv.Atoi(f.Count)
@@ -104,7 +121,7 @@ func (w *Web) startSubmit(c echo.Context) error {
 		return w.start(c, http.StatusUnprocessableEntity, f, nil, e)
 	}
 	request := relay.StartRequest{
-		ProjectID: c.Param("project"), Title: f.Title, Audio: uploadID(f.Audio), Image: uploadID(f.Image),
+		ProjectID: c.Param("project"), Title: f.Title, Alt: f.Alt, Audio: uploadID(f.Audio), Image: uploadID(f.Image),
 		Boxes: f.inPlaces(), Count: count, Seed: f.Seed, Key: f.Key, Design: relay.Design(f.Design), Rows: f.Rows,
 	}
 	if form.Get("step") == "preview" {
@@ -162,15 +179,51 @@ func (f *startForm) inPlaces() []string {
 	if f.Design != string(relay.Fixed) {
 		return chosen
 	}
-	place := func(id string) int {
-		n, err := strconv.Atoi(strings.TrimSpace(f.Places[id]))
-		if err != nil || n < 1 {
-			return math.MaxInt
-		}
-		return n
-	}
-	slices.SortStableFunc(chosen, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	slices.SortStableFunc(chosen, func(a, b string) int { return cmp.Compare(placeOf(f.Places[a]), placeOf(f.Places[b])) })
 	return chosen
+}
+
+// placeOf reads a place; what is none comes last.
+func placeOf(text string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 1 {
+		return math.MaxInt
+	}
+	return n
+}
+
+// number gives the chosen boxes the places 1, 2, 3 and so on, in their order.
+func (f *startForm) number() {
+	places := map[string]string{}
+	for i, id := range f.inPlaces() {
+		places[id] = strconv.Itoa(i + 1)
+	}
+	f.Places = places
+}
+
+// move carries out a step such as "up:" and a box's id; false: it is no such step.
+func (f *startForm) move(step string) bool {
+	way, id, ok := strings.Cut(step, ":")
+	if !ok || way != "up" && way != "down" {
+		return false
+	}
+	f.Design, f.Moved, f.Way = string(relay.Fixed), id, way
+	if !slices.Contains(f.Chosen, id) {
+		f.Chosen = append(f.Chosen, id)
+	}
+	order := f.inPlaces()
+	at := slices.Index(order, id)
+	to := at + 1
+	if way == "up" {
+		to = at - 1
+	}
+	if to >= 0 && to < len(order) {
+		order[at], order[to] = order[to], order[at]
+	}
+	for i, id := range order {
+		f.Places[id] = strconv.Itoa(i + 1)
+	}
+	return true
 }
 
 // forget drops a file that the server does not have any more.

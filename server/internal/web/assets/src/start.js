@@ -159,7 +159,8 @@ class Field {
 
 function wire(form) {
   const waiting = form.querySelector('[data-waiting]');
-  let wanted = false; // Start was pressed while a file was on its way
+  let wanted = false; // a button was pressed while a file was on its way
+  let pressed; // that button
   // A whisper must not set out without a file that somebody chose for it.
   const stopped = () => {
     const refused = fields.find((f) => f.refused);
@@ -173,14 +174,15 @@ function wire(form) {
     waiting.textContent = '';
     if (!wanted) return;
     wanted = false;
-    if (!stopped()) form.requestSubmit();
+    if (!stopped()) form.requestSubmit(pressed);
   }));
   form.addEventListener('submit', (event) => {
     if (stopped()) { event.preventDefault(); return; }
     if (!fields.some((f) => f.busy)) return;
     event.preventDefault();
     wanted = true;
-    waiting.textContent = 'Starts as soon as the upload is done.';
+    pressed = event.submitter;
+    waiting.textContent = pressed?.name === 'step' ? 'Goes on as soon as the upload is done.' : 'Starts as soon as the upload is done.';
   });
 }
 
