@@ -51,8 +51,8 @@ new_debian() {
     [[ -f $sources ]] || sources=/etc/apt/sources.list
     say "making a small Debian ($suite) for the checks; once"
     mmdebstrap --quiet --variant=minbase --include=systemd,udev,dbus,ca-certificates,alsa-utils \
-      "$suite" "$store.new" "$sources" || fail "mmdebstrap could not make a Debian. Its own words are above."
-    mv "$store.new" "$store"
+      "$suite" "${store%.tar}.new.tar" "$sources" || fail "mmdebstrap could not make a Debian. Its own words are above."
+    mv "${store%.tar}.new.tar" "$store"
   fi
   debian=$work/debian
   rm -rf "$debian"
