@@ -188,7 +188,7 @@ const tests = [
     assert.equal(await page.locator('#summary .alert').count(), 0, 'the page was not renewed');
 
     await page.click('[data-live-pause]');
-    await sees('[data-live-news]', 'This page stands still.');
+    await sees('[data-live-news]', 'Live updates are paused.');
     boxes.get('cora').progress(offer, 'heard');
     await moment(1200);
     assert.match(await page.locator('#hop-3').innerText(), /not heard yet/, 'a paused page moved');
@@ -196,11 +196,11 @@ const tests = [
     await page.click('[data-live-once]');
     await sees('#hop-3', 'heard, no answer yet');
     await page.reload();
-    assert.equal(await page.getAttribute('[data-live-pause]', 'aria-pressed'), 'true', 'the pause is forgotten');
+    assert.ok(await page.isVisible('[data-live-go]'), 'the pause is forgotten');
     boxes.get('cora').progress(offer, 'recording');
     await moment(1200);
     assert.match(await page.locator('#hop-3').innerText(), /heard, no answer yet/);
-    await page.click('[data-live-pause]');
+    await page.click('[data-live-go]');
     await sees('#hop-3', 'speaking an answer');
     await answer('cora', 3, []);
     await sees('#summary .state', 'complete');

@@ -7,35 +7,39 @@ let once = false;
 
 const paused = () => remembered.get(key) === 'paused';
 
+const button = (name) => bar.querySelector(`[data-live-${name}]`);
+
 function show(words) {
   if (!bar) return;
-  const button = bar.querySelector('[data-live-pause]');
-  button.setAttribute('aria-pressed', String(paused()));
-  bar.querySelector('[data-live-once]').hidden = !paused();
-  bar.querySelector('[data-live-news]').textContent = words ?? (paused() ? 'This page stands still.' : '');
+  button('pause').hidden = paused();
+  button('go').hidden = button('once').hidden = !paused();
+  button('news').textContent = words ?? (paused() ? 'Live updates are paused.' : '');
   bar.classList.toggle('paused', paused());
   bar.hidden = false;
 }
 
 function fetchNow() {
   once = true;
-  document.querySelectorAll('[data-live]').forEach((part) => window.htmx.trigger(part, 'refresh'));
+  document.querySelectorAll('[data-live]').forEach((live) => window.htmx.trigger(live, 'refresh'));
 }
 
 bar?.addEventListener('click', ({ target }) => {
-  if (target.closest('[data-live-pause]')) {
-    remembered.set(key, paused() ? 'live' : 'paused');
-    show();
-    if (!paused()) fetchNow();
-  } else if (target.closest('[data-live-once]')) {
+  if (target.closest('[data-live-once]')) {
     fetchNow();
-    show('Brought up to date.');
+    show('Brought up to date, and still paused.');
+    return;
   }
+  const pause = target.closest('[data-live-pause]');
+  if (!pause && !target.closest('[data-live-go]')) return;
+  remembered.set(key, pause ? 'paused' : 'live');
+  show();
+  button(pause ? 'go' : 'pause').focus(); // the pressed button is gone
+  if (!pause) fetchNow();
 });
 document.addEventListener('htmx:before:request', (event) => {
-  if (!event.target.matches?.('[data-live]') || !paused()) return;
-  if (once) once = false;
-  else event.preventDefault();
+  if (!event.target.matches?.('[data-live]')) return;
+  if (paused() && !once) event.preventDefault();
+  once = false;
 });
 show();
 
