@@ -143,7 +143,7 @@ func (b *Box) camera(ctx context.Context) protocol.CheckItem {
 	case !b.Allowed:
 		return skipped(PartCamera, "Photos are not allowed at this box.")
 	}
-	p, err := b.photograph(ctx)
+	p, err := b.expose(ctx, nil)
 	switch {
 	case err != nil:
 		return of(PartCamera, err, "Check its cable.")
@@ -153,8 +153,8 @@ func (b *Box) camera(ctx context.Context) protocol.CheckItem {
 	return ok(PartCamera, fmt.Sprintf("The camera took a picture of %d × %d.", p.Width, p.Height))
 }
 
-// photograph takes a picture and erases it.
-func (b *Box) photograph(ctx context.Context) (p media.Photo, err error) {
+// expose takes a picture once shoot is closed (nil: at once) and erases it.
+func (b *Box) expose(ctx context.Context, shoot <-chan struct{}) (p media.Photo, err error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceLimit)
 	defer cancel()
 	f, err := os.CreateTemp(b.Dir, "trial-*.jpg")
@@ -162,7 +162,7 @@ func (b *Box) photograph(ctx context.Context) (p media.Photo, err error) {
 		return p, err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	return b.Camera.Photograph(ctx, f, nil)
+	return b.Camera.Photograph(ctx, f, shoot)
 }
 
 func (b *Box) screen(context.Context) protocol.CheckItem {

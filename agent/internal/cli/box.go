@@ -24,11 +24,19 @@ type parts struct {
 	microphone daemon.Microphone
 	speaker    media.Speaker
 	camera     daemon.Camera
+	display    daemon.Display
 	pack       media.Pack
+	packs      func(language string) media.Pack // instead of pack; may be nil
 	pace       media.Pace
 	clockKnown func() bool
 	quiet      *daemon.Hours        // instead of the server's; may be nil
 	started    func(*daemon.Daemon) // before it runs; may be nil
+	watch      func(context.Context, func(daemon.Part, bool)) error
+	health     func() protocol.Health
+	checks     *daemon.Checks
+	flac       string // "auto", "on" or "off"; empty is off
+	control    string
+	clips      string
 }
 
 // box runs an enrolled box until ctx ends.
@@ -57,6 +65,8 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 		Spool: sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,
 		Pace: b.pace, Buttons: b.caps.Buttons, ServerID: c.ServerID, BootID: boot, ClockKnown: b.clockKnown, Quiet: b.quiet,
 		StatusFile: statusFile(c.StateDir), Logger: log,
+		Display: b.display, Packs: b.packs, Watch: b.watch, Health: b.health, Checks: b.checks,
+		FLAC: b.flac == "auto" || b.flac == "on", Control: b.control, Clips: b.clips,
 	})
 	if err != nil {
 		return err

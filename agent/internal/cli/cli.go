@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -174,7 +175,8 @@ the configuration file (state_dir: …). A flag wins over the environment, that 
 	f.StringVar(&p.logLevel, "log", "", "how much to log: debug, info, warn or error")
 	f.BoolVar(&p.plain, "plain", false, "allow http:// to another machine, where recordings could be overheard; for trying out only")
 	root.AddGroup(&cobra.Group{ID: "box", Title: "The box:"}, &cobra.Group{ID: "try", Title: "Trying out:"})
-	for _, c := range []*cobra.Command{p.enrollCommand(), p.runCommand(), p.statusCommand()} {
+	for _, c := range []*cobra.Command{p.enrollCommand(), p.runCommand(), p.statusCommand(), p.doctorCommand(),
+		p.selfTestCommand(), p.practiceCommand(), p.recordCommand(), p.wifiCommand(), p.setupCommand(), p.unitCommand()} {
 		c.GroupID = "box"
 		root.AddCommand(c)
 	}
@@ -254,6 +256,9 @@ func (p *program) getenv(name string) string {
 	}
 	return ""
 }
+
+// now is the machine's clock.
+func (p *program) now() time.Time { return time.Now() }
 
 // readLine reads a small file of the machine, without what ends it.
 func (p *program) readLine(name string) string {

@@ -22,7 +22,7 @@ import (
 
 func (p *program) enrollCommand() *cobra.Command {
 	var name string
-	var again bool
+	var again, noTest bool
 	c := &cobra.Command{
 		Use:   "enroll URL CODE",
 		Short: "Make this machine a box of a server",
@@ -30,6 +30,10 @@ func (p *program) enrollCommand() *cobra.Command {
 pages; it works once, for 24 hours. The configuration is written only when every step
 has been proven. Until then the box's new key waits in the file enrolling of the state
 directory, so that the same command may be given again where an answer got lost.
+
+Then the service is started, and the box tests itself aloud: somebody has to press its
+button where it asks for it. The server keeps the result. At the end a practice whisper
+waits on the box, which never leaves it.
 
 ` + exitCodes,
 		Example: `  illumi-agent enroll https://whispers.example.org ABCDE-23456
@@ -50,14 +54,18 @@ directory, so that the same command may be given again where an answer got lost.
 					next: "To enrol it anew, add --again."}
 			}
 			e := enrolment{typed: args[0], code: args[1], name: name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: b,
-				caps: protocol.Capabilities{Buttons: 1, Audio: "audio/wav"}}
+				caps: p.bareCapabilities(file)}
 			if err := p.enroll(cmd.Context(), e); err != nil {
 				return err
 			}
-			return p.say("Next: illumi-agent run%s", p.where())
+			if p.state != "" || p.config != "" {
+				return p.say("Next: illumi-agent run%s", p.where())
+			}
+			return p.proveBox(cmd.Context(), !noTest)
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the box's `NAME` (default: the one the code was made for)")
+	c.Flags().BoolVar(&noTest, "no-test", false, "leave out the spoken test and the practice whisper, for preparing many boxes")
 	c.Flags().BoolVar(&again, "again", false, "enrol a box anew that is enrolled already")
 	return c
 }

@@ -2,14 +2,18 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"illumi/agent/internal/config"
+	"illumi/agent/internal/daemon"
 	"illumi/agent/internal/media"
+	"illumi/agent/internal/panel"
 	"illumi/protocol"
 )
 
@@ -18,10 +22,12 @@ func (p *program) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Be the box, until it is stopped",
 		Long: `run is the box: it receives whispers, plays them, records answers and sends them,
-until it is stopped. The server may be away for as long as it likes.
+until it is stopped. The server may be away for as long as it likes, and parts may be
+pulled out and put back.
 
-This version needs a terminal for its light and button and a sound card that arecord and
-aplay can use. To try a box without them, use: illumi-agent simulate
+Which parts the box has is found out, or said in box.yaml beside the configuration. In a
+terminal its light is drawn and its button is a key, besides the real ones. The service
+illumi-agent runs this command; doctor says what is wrong with a part.
 
 ` + exitCodes,
 		Args: noArgs,
@@ -29,59 +35,64 @@ aplay can use. To try a box without them, use: illumi-agent simulate
 	}
 }
 
-func (p *program) realBox(ctx context.Context) error {
-	c, _, err := p.load(installed)
+func (p *program) realBox(ctx context.Context) (err error) {
+	c, file, err := p.load(installed)
 	if err != nil {
 		return err
 	}
 	if err := c.Enrolled(); err != nil {
 		return err
 	}
-	if missing := p.missing(); len(missing) > 0 {
-		return &failure{code: exitHardware, text: "This machine has " + strings.Join(missing, " and ") + ".",
-			next: "To try a box without hardware, run: illumi-agent simulate"}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	t, err := p.terminal(c.Name)
+	h, err := config.LoadHardware(config.HardwareFile(file))
 	if err != nil {
 		return err
 	}
-	go func() {
-		select {
-		case <-t.Quit():
-			cancel()
-		case <-ctx.Done():
+	if !p.installed("arecord") || !p.installed("aplay") {
+		return &failure{code: exitHardware, text: "This machine has neither arecord nor aplay.",
+			next: "Run: sudo apt install alsa-utils. To try a box without hardware, run: illumi-agent simulate"}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var also []panel.Panel
+	level := slog.Leveler(c.Log)
+	if p.onTerminal() {
+		t, terr := p.terminal(c.Name)
+		if terr != nil {
+			return terr
 		}
-	}()
+		also = append(also, t)
+		if p.logLevel == "" {
+			level = slog.LevelError // lines would tear the drawing
+		}
+		go func() {
+			select {
+			case <-t.Quit():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	log := p.logger(level)
+	hw, err := p.openHardware(ctx, h, c.StateDir, also, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hw.close()) }()
 	b := parts{
-		board: p.realBoard(), caps: protocol.Capabilities{Buttons: 1, Microphone: true, Speaker: true, Audio: "audio/wav"},
-		panel: t, microphone: &media.ALSAMicrophone{Live: media.NewLive(media.Pace{}, t.Recording)}, speaker: &media.ALSASpeaker{},
-		// The terminal shows the words of what is only murmured.
-		pack: media.Pack{Murmur: true}, clockKnown: clockSynced,
+		board: p.realBoard(), caps: hw.capabilities(), panel: hw.panel, microphone: hw.mic, speaker: hw.speaker,
+		display: hw.display, clockKnown: clockSynced, watch: hw.watch, health: hw.health, flac: h.FLAC,
+		packs:   func(language string) media.Pack { return p.pack(h, c.StateDir, language) },
+		control: controlSocket(c.StateDir), clips: clipsDir(c.StateDir),
 	}
-	err = p.box(ctx, c, b, p.logger(c.Log))
-	if cerr := t.Close(); err == nil {
-		err = cerr
+	if hw.camera != nil {
+		b.camera = hw.camera
 	}
-	return err
+	b.checks = p.checks(hw, c, b)
+	return p.box(ctx, c, b, log)
 }
 
-// missing lists, in words, what a real box lacks.
-func (p *program) missing() []string {
-	var list []string
-	if !p.onTerminal() {
-		list = append(list, "no terminal for the light and the button")
-	}
-	cards := p.readLine("proc/asound/cards")
-	switch {
-	case cards == "" || strings.Contains(cards, "no soundcards"):
-		list = append(list, "no sound card")
-	case !p.installed("arecord") || !p.installed("aplay"):
-		list = append(list, "neither arecord nor aplay (package alsa-utils)")
-	}
-	return list
-}
+// controlSocket is where the commands of this machine reach the running box.
+func controlSocket(state string) string { return filepath.Join(state, "control") }
 
 // installed looks for a program without starting it.
 func (p *program) installed(name string) bool {
@@ -98,4 +109,21 @@ func clockSynced() bool {
 	const unsynchronised = 5 // TIME_ERROR of adjtimex(2)
 	state, err := syscall.Adjtimex(&syscall.Timex{})
 	return err == nil && state != unsynchronised
+}
+
+// checks lets the running box look itself through with its own parts.
+func (p *program) checks(hw *hardware, c config.Config, b parts) *daemon.Checks {
+	return &daemon.Checks{
+		Doctor: func(ctx context.Context, h daemon.Hands, shown func(protocol.CheckItem)) []protocol.CheckItem {
+			box, done := p.checkupBox(hw, c, b, h)
+			defer done()
+			return box.Doctor(ctx, shown)
+		},
+		SelfTest: func(ctx context.Context, h daemon.Hands, shown func(protocol.CheckItem)) []protocol.CheckItem {
+			box, done := p.checkupBox(hw, c, b, h)
+			defer done()
+			return p.selfTest(ctx, box, c, h, b.packs(h.Language), shown)
+		},
+		Record: reader{mic: hw.mic, speaker: hw.speaker, clips: clipsDir(c.StateDir), pack: b.packs}.read,
+	}
 }

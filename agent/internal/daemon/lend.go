@@ -20,6 +20,12 @@ type Hands struct {
 	// heard unasked.
 	Gain  float64
 	Quiet bool
+	// Volume is the step from 1 to 4 that the box is set to, and KeepVolume
+	// changes it until the server sets another one.
+	Volume     int
+	KeepVolume func(step int)
+	// Language is the one that the box speaks.
+	Language string
 	// Photo says that the camera may be used.
 	Photo bool
 	// Clock reports whether the box knows the time.
@@ -77,8 +83,9 @@ func (d *Daemon) Lend(ctx context.Context, use func(context.Context, Hands)) err
 func (d *Daemon) handOver() Hands {
 	d.player.stop()
 	d.lent = &lending{inputs: make(chan panel.Input, 16)}
-	return Hands{Panel: d.o.Panel, Inputs: d.lent.inputs, Gain: gains[min(max(d.settings.Volume, 1), len(gains))-1],
-		Quiet: d.state.Hushed(), Photo: d.settings.PhotoAllowed, Clock: d.clockKnown()}
+	return Hands{Panel: d.o.Panel, Inputs: d.lent.inputs, Gain: Gain(d.settings.Volume), Volume: d.settings.Volume,
+		KeepVolume: func(step int) { d.post(d.ctx, func() { d.keepVolume(step) }) },
+		Quiet:      d.state.Hushed(), Language: d.settings.Language, Photo: d.settings.PhotoAllowed, Clock: d.clockKnown()}
 }
 
 // takeBackHands lets the interaction go on where it was.

@@ -97,12 +97,23 @@ func (p *player) run(ctx context.Context) {
 // (people.md P12).
 var gains = [...]float64{-12, -8, -4, 0}
 
+// Gain is how loud a step from 1 to 4 is, in dB.
+func Gain(step int) float64 { return gains[min(max(step, 1), len(gains))-1] }
+
+// keepVolume takes over what was loud enough at the box. The server's settings
+// of now are kept with it, so that only a change there replaces it.
+func (d *Daemon) keepVolume(step int) {
+	d.settings.Volume = min(max(step, 1), len(gains))
+	d.onDisk("keep the settings", d.spool.Save(keySettings, d.settings))
+	d.hurryStatus()
+}
+
 // hushed is how much softer speech in quiet hours is (people.md 2.1).
 const hushed = -6
 
 // hear adds to what is to be heard, as loud as things are now.
 func (d *Daemon) hear(f flow.Effect) {
-	gain := gains[min(max(d.settings.Volume, 1), len(gains))-1]
+	gain := Gain(d.settings.Volume)
 	if d.state.Hushed() {
 		gain += hushed
 	}

@@ -17,6 +17,13 @@ func freeBytes(dir string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
+// FreeIn is how many bytes the file system of a directory still has room for,
+// whoever uses it.
+func FreeIn(dir string) (int64, error) {
+	n, err := freeBytes(dir)
+	return n, tell("look for room", err)
+}
+
 // Free is how many bytes the file system still has room for.
 func (s *Spool) Free() (int64, error) {
 	n, err := s.o.Free(s.o.Dir)

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"illumi/agent/internal/daemon"
+	"illumi/protocol"
+)
+
+// answerWait is how long a box that was just started may take until it answers.
+const answerWait = 30 * time.Second
+
+// proveBox starts the service and, with test, does not leave the installer
+// before the box has tested itself and has a practice whisper. The box is
+// enrolled whatever comes out.
+func (p *program) proveBox(ctx context.Context, test bool) error {
+	err := startService(ctx)
+	if errors.Is(err, errNoService) {
+		return p.say("Next: illumi-agent run%s", p.where())
+	}
+	if err != nil {
+		return &failure{code: exitFailed, text: "The box is enrolled, but " + err.Error() + ".", next: "Look at it with: illumi-agent doctor", err: err}
+	}
+	if err := p.say("Service      started; it begins with the machine from now on"); err != nil {
+		return err
+	}
+	if !test {
+		return nil
+	}
+	c, _, err := p.load(installed)
+	if err != nil {
+		return err
+	}
+	if err := awaitSocket(ctx, controlSocket(c.StateDir)); err != nil {
+		return &failure{code: exitFailed, text: "The box is enrolled and does not answer.", next: "See: journalctl -u illumi-agent", err: err}
+	}
+	if err := p.say("Self-test    listen to the box, and press its button where it asks for it"); err != nil {
+		return err
+	}
+	tested := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckSelfTest)})
+	if err := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckPractice)}); err != nil {
+		return errors.Join(tested, err)
+	}
+	if err := p.say("Practice     a whisper waits that never leaves the box: its light breathes"); err != nil {
+		return err
+	}
+	return tested
+}
+
+// awaitSocket waits until the box can be asked.
+func awaitSocket(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := os.Stat(name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

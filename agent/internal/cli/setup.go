@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"illumi/agent/internal/config"
+	"illumi/agent/internal/retry"
+	"illumi/agent/internal/wifi"
+	"illumi/protocol"
+)
+
+func (p *program) setupCommand() *cobra.Command {
+	var apply bool
+	var name string
+	c := &cobra.Command{
+		Use:   "setup --apply",
+		Short: "Set the box up from the file illumi.yaml on its card",
+		Long: `setup reads illumi.yaml from the partition of the card that every laptop can open: Wi-Fi,
+country, server and code. It joins the Wi-Fi and enrols the box. The file is used once: as
+soon as all is done it is overwritten and erased, since it holds passwords. Until then it
+stays, and is tried again with the next start. What became of it stands beside it in
+illumi-result.txt.
+
+The service illumi-agent-setup runs this at each start of the machine. An example:
+
+  country: GB
+  wifi:
+    name: Thornfield Hall
+    password: mr rochester
+  server: https://whispers.example.org
+  code: ABCDE-23456
+
+` + exitCodes,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !apply {
+				return usage("Add --apply: it reads the file and changes this machine.")
+			}
+			return p.setup(cmd.Context(), name)
+		},
+	}
+	c.Flags().BoolVar(&apply, "apply", false, "do it")
+	c.Flags().StringVar(&name, "file", "", "another `FILE` than illumi.yaml of the boot partition")
+	return c
+}
+
+func (p *program) setup(ctx context.Context, name string) error {
+	names := config.BootFiles(p.root)
+	if name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		b, err := config.LoadBootFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = p.applyBoot(ctx, b)
+		}
+		if err == nil {
+			err = config.EraseBootFile(name)
+		}
+		return errors.Join(err, p.bootResult(name, err))
+	}
+	return p.say("There is no illumi.yaml; nothing was changed.")
+}
+
+// bootResult leaves word for who reads the card on a laptop.
+func (p *program) bootResult(name string, err error) error {
+	text := "Done. The passwords were erased from this card.\r\n"
+	if err != nil {
+		text = explain(explainServer(err)).Error() + "\r\nThe box tries again at its next start.\r\n"
+	}
+	text = p.now().UTC().Format("2006-01-02 15:04 UTC") + "\r\n" + text
+	// FAT knows no owners; elsewhere it is as readable as the file beside it.
+	return os.WriteFile(filepath.Join(filepath.Dir(name), "illumi-result.txt"), []byte(text), 0o644) //nolint:gosec // for people to read
+}
+
+// applyBoot does what the file asks for, in the order in which one step needs
+// the other.
+func (p *program) applyBoot(ctx context.Context, b config.BootFile) error {
+	_, file, err := p.load(installed)
+	if err != nil {
+		return err
+	}
+	if b.Hardware != nil {
+		if err := config.SaveHardware(config.HardwareFile(file), b.Hardware); err != nil {
+			return err
+		}
+		if err := p.say("Parts        written to %s", config.HardwareFile(file)); err != nil {
+			return err
+		}
+	}
+	if b.Country != "" {
+		if err := p.setCountry(b.Country); err != nil {
+			return err
+		}
+	}
+	if err := p.joinFirst(ctx, b.WiFi); err != nil {
+		return err
+	}
+	if b.Code == "" {
+		return nil
+	}
+	return p.enrolFromFile(ctx, b)
+}
+
+// setCountry lets the radio send. The kernel takes it at once where its module
+// is there, and from the file at the next start.
+func (p *program) setCountry(country string) error {
+	name := filepath.Join(p.root, "etc/modprobe.d/illumi-wifi.conf")
+	text := "# Written by illumi-agent setup: where this box stands.\noptions cfg80211 ieee80211_regdom=" + country + "\n"
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil { //nolint:gosec // read by everybody who loads modules
+		return fmt.Errorf("set the Wi-Fi's country: %w", err)
+	}
+	live := filepath.Join(p.root, "sys/module/cfg80211/parameters/ieee80211_regdom")
+	// Where it cannot be told now, it reads the file above at its next start.
+	_ = os.WriteFile(live, []byte(country), 0o644) //nolint:gosec // the kernel's own file
+	return p.say("Country      %s", country)
+}
+
+// joinFirst joins the first of the networks that can be joined. Where none can
+// and a cable leads to the server, the enrolment shows it.
+func (p *program) joinFirst(ctx context.Context, list []config.BootWiFi) error {
+	if len(list) == 0 {
+		return nil
+	}
+	m, err := wifi.Open(ctx)
+	if err != nil {
+		return inWiFi(err)
+	}
+	var last error
+	for _, n := range list {
+		if last = p.join(ctx, m, wifi.Network{Name: n.Name, Password: n.Password, Hidden: n.Hidden}); last == nil {
+			break
+		}
+		if err := p.say("Wi-Fi        %s: %s", n.Name, explain(last).text); err != nil {
+			return errors.Join(err, m.Close())
+		}
+	}
+	return errors.Join(last, m.Close())
+}
+
+// bootPatience is how long a network may take until it leads somewhere.
+const bootPatience = 2 * time.Minute
+
+// enrolFromFile enrols, and waits for a network that has only just come up.
+func (p *program) enrolFromFile(ctx context.Context, b config.BootFile) error {
+	cfg, file, err := p.load(installed)
+	if err != nil {
+		return err
+	}
+	if cfg.Enrolled() == nil && !b.Again {
+		return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".", next: "To enrol it anew, write again: true into illumi.yaml."}
+	}
+	board := p.realBoard()
+	if board.serial == "" {
+		return &failure{code: exitHardware, text: "This machine has neither a serial number nor a machine id.", next: "Run: systemd-machine-id-setup"}
+	}
+	e := enrolment{typed: b.Server, code: strings.TrimSpace(b.Code), name: b.Name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: board, caps: p.bareCapabilities(file)}
+	pause := retry.Backoff{Min: 2 * time.Second, Max: 15 * time.Second}
+	until := time.Now().Add(bootPatience)
+	for {
+		err := p.enroll(ctx, e)
+		f := explain(explainServer(err))
+		if err == nil || f.code != exitUnreachable || time.Now().After(until) {
+			return err
+		}
+		if pause.Wait(ctx) != nil {
+			return err
+		}
+	}
+}
+
+// bareCapabilities is what a box says of itself before its parts are opened; the
+// first connection says more.
+func (p *program) bareCapabilities(file string) protocol.Capabilities {
+	c := protocol.Capabilities{Buttons: 1, Microphone: true, Speaker: true, Audio: "audio/wav"}
+	if h, err := config.LoadHardware(config.HardwareFile(file)); err == nil {
+		if w, err := wiringOf(h); err == nil {
+			c.Buttons = len(w.Buttons)
+		}
+	}
+	return c
+}
