@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,17 @@ func skip(s Sound, d time.Duration) error {
 			return err
 		}
 		left -= n
+	}
+	return nil
+}
+
+// EraseClip removes a clip from a folder; one that is not there is erased.
+func EraseClip(dir, key string) error {
+	if !isKey(key) {
+		return fmt.Errorf("prompt %q is not a key", key)
+	}
+	if err := os.Remove(filepath.Join(dir, key+clipExt)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("erase a clip: %w", err)
 	}
 	return nil
 }

@@ -132,6 +132,14 @@ func TestRecordClip_WhatWasReadAloud(t *testing.T) {
 	if s, err := BoxPack(dir, t.TempDir(), "en").Prompt("new", ""); err != nil || s.Duration() != c.Duration() {
 		t.Errorf("%v, %v", s, err)
 	}
+	for range 2 { // twice is once
+		if err := EraseClip(OwnClips(dir), "new"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := BoxPack(dir, t.TempDir(), "en").Prompt("new", ""); err == nil || EraseClip(dir, "../new") == nil {
+		t.Error("an erased clip is heard")
+	}
 	// Nothing is said: the room's hiss alone.
 	ended := make(chan struct{})
 	close(ended)
