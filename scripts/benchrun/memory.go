@@ -8,10 +8,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // memoryLimit is what one idle connected box may cost, in bytes.
@@ -22,7 +22,11 @@ var memorySteps = []int{1000, 10_000}
 
 // settleTime is how long connections are idle before they are weighed: long
 // enough for three pings each way and several rounds of presence.
-const settleTime = 70 * time.Second
+// The bare server does nothing meanwhile.
+const (
+	settleTime     = 70 * time.Second
+	bareSettleTime = 5 * time.Second
+)
 
 // memory weighs both servers with nobody connected, then with 1,000 and with
 // 10,000. A few come before, stay as long and go, so that code that runs for
@@ -46,38 +50,33 @@ func memory(ctx context.Context, b *bench) (err error) {
 	if err := f.restart(ctx); err != nil {
 		return err
 	}
-	var ours, bareEach []weight
-	var all errgroup.Group
-	all.Go(func() (err error) {
-		ours, err = weigh(ctx, f.w.Server().PID(), "http://"+f.debug, func(c *crowd, from, to int) error { return c.join(f.w.URL(), f.boxes[from:to]) })
-		return err
+	ours, err := weigh(ctx, f.w.Server().PID(), "http://"+f.debug, settleTime, func(c *crowd, from, to int) error {
+		return c.join(f.w.URL(), f.boxes[from:to])
 	})
-	all.Go(func() (err error) {
-		bareEach, err = weigh(ctx, bare.cmd.Process.Pid, bare.base, func(c *crowd, from, to int) error { return c.joinBare(bare.base, to-from) })
-		return err
-	})
-	if err := all.Wait(); err != nil {
+	if err != nil {
 		return err
 	}
+	bareEach, err := weigh(ctx, bare.cmd.Process.Pid, bare.base, bareSettleTime, func(c *crowd, from, to int) error {
+		return c.joinBare(bare.base, to-from)
+	})
+	if err != nil {
+		return fmt.Errorf("the bare server: %w", err)
+	}
 	for i, n := range memorySteps {
-		b.say("%d connections: %.1f KB each; after a collection %.1f KB. Bare gorilla server: %.1f KB, %.1f KB",
-			n, kb(ours[i].asItIs), kb(ours[i].collected), kb(bareEach[i].asItIs), kb(bareEach[i].collected))
-		b.held(kb(ours[i].collected), kb(memoryLimit), "KB", "each of %d idle boxes (%.2f of the bare server's)", n, ours[i].collected/bareEach[i].collected)
+		b.say("bare gorilla server: %.1f KB for each of %d", kb(bareEach[i]), n)
+		b.held(kb(ours[i]), kb(memoryLimit), "KB", "each of %d idle boxes (%.2f of the bare server's)", n, ours[i]/bareEach[i])
 	}
 	return nil
 }
 
 func kb(bytes float64) float64 { return bytes / 1024 }
 
-// weight is what one connection costs, in bytes.
-type weight struct{ asItIs, collected float64 }
-
-// weigh lets clients come and weighs the process after each step.
-func weigh(ctx context.Context, pid int, debug string, join func(c *crowd, from, to int) error) ([]weight, error) {
+// weigh lets clients come and says after each step what one costs, in bytes.
+func weigh(ctx context.Context, pid int, debug string, settle time.Duration, join func(c *crowd, from, to int) error) ([]float64, error) {
 	first := newCrowd(ctx)
 	err := join(first, 0, 50)
 	if err == nil {
-		err = wait(ctx, settleTime)
+		err = wait(ctx, settle)
 	}
 	first.close()
 	if err != nil {
@@ -86,34 +85,30 @@ func weigh(ctx context.Context, pid int, debug string, join func(c *crowd, from,
 	if err := wait(ctx, 5*time.Second); err != nil {
 		return nil, err
 	}
-	empty, err := collected(ctx, pid, debug)
+	empty, err := steady(ctx, pid, debug)
 	if err != nil {
 		return nil, err
 	}
 	c := newCrowd(ctx)
 	defer c.close()
-	var all []weight
+	var all []float64
 	here := 0
 	for _, n := range memorySteps {
 		if err := join(c, here, n); err != nil {
 			return nil, err
 		}
 		here = n
-		if err := wait(ctx, settleTime); err != nil {
+		if err := wait(ctx, settle); err != nil {
 			return nil, err
 		}
 		if lost := c.lost.Load(); lost > 0 {
 			return nil, fmt.Errorf("%d connections were lost", lost)
 		}
-		now, err := resident(pid)
+		now, err := steady(ctx, pid, debug)
 		if err != nil {
 			return nil, err
 		}
-		then, err := collected(ctx, pid, debug)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, weight{float64(now-empty) / float64(n), float64(then-empty) / float64(n)})
+		all = append(all, float64(now-empty)/float64(n))
 		if err := profiles(ctx, debug, n); err != nil {
 			return nil, err
 		}
@@ -121,19 +116,43 @@ func weigh(ctx context.Context, pid int, debug string, join func(c *crowd, from,
 	return all, nil
 }
 
-// collected asks the process to collect its garbage, lets it give memory back,
-// and weighs it.
-func collected(ctx context.Context, pid int, debug string) (int64, error) {
-	for range 3 {
-		if err := fetch(ctx, debug+"/debug/pprof/heap?gc=1", io.Discard); err != nil {
+// collections is how often garbage is made until it is collected before a
+// process is weighed.
+const collections = 4
+
+var numGC = regexp.MustCompile(`(?m)^# NumGC = (\d+)$`)
+
+// steady weighs a process where a Go program stands that has run for long: at
+// the top of its cycle, as full of garbage as its runtime lets it be. A fresh
+// one, or one that was just told to collect, looks smaller than it is. Asking
+// for a profile makes garbage, of either server alike.
+func steady(ctx context.Context, pid int, debug string) (int64, error) {
+	first, most := -1, int64(0)
+	for {
+		var text strings.Builder
+		if err := fetch(ctx, debug+"/debug/pprof/heap?debug=1", &text); err != nil {
 			return 0, err
 		}
+		found := numGC.FindStringSubmatch(text.String())
+		if found == nil {
+			return 0, errors.New("the profile does not tell the number of collections")
+		}
+		n, err := strconv.Atoi(found[1])
+		if err != nil {
+			return 0, err
+		}
+		if first < 0 {
+			first = n
+		}
+		now, err := resident(pid)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, now)
+		if n >= first+collections {
+			return most, nil
+		}
 	}
-	// The runtime gives back slowly, on purpose.
-	if err := wait(ctx, 5*time.Second); err != nil {
-		return 0, err
-	}
-	return resident(pid)
 }
 
 // profiles keeps heap and stacks for a closer look, where BENCH_PROFILES names

@@ -26,11 +26,10 @@ const HelloWait = 10 * time.Second
 // another server, or the command line, may have revoked the box.
 const RecheckEvery = time.Minute
 
-// Boxes send little and rarely, so small buffers and a shared write pool keep
-// an idle connection cheap: a ping with its frame is 70 bytes.
+// Boxes send little and rarely, so a shared pool for writing keeps an idle
+// connection cheap; the hub has a small buffer for reading.
 var upgrader = websocket.Upgrader{
 	HandshakeTimeout: HelloWait,
-	ReadBufferSize:   128,
 	WriteBufferSize:  2048,
 	WriteBufferPool:  &sync.Pool{},
 	Subprotocols:     []string{protocol.Subprotocol},
@@ -47,7 +46,7 @@ func (a *API) socket(c echo.Context) error {
 	refused := 0
 	up := upgrader
 	up.Error = func(_ http.ResponseWriter, _ *http.Request, status int, _ error) { refused = status } // the one renderer answers
-	ws, err := up.Upgrade(c.Response(), c.Request(), nil)
+	ws, err := hub.Upgrade(up, c.Response(), c.Request())
 	switch {
 	case refused == http.StatusForbidden:
 		return &model.Error{
@@ -66,7 +65,7 @@ func (a *API) socket(c echo.Context) error {
 	hello, err := a.firstWord(ws)
 	if err != nil {
 		a.Log.Debug("a box could not be greeted", "device", d.ID, "error", err)
-		hub.CloseWith(ws, err)
+		ws.CloseWith(err)
 		return nil
 	}
 	a.Hub.Serve(a.Base, ws, d.ID, hello, &session{api: a, id: d.ID, device: &d, authorization: c.Request().Header.Get("Authorization")})
@@ -74,16 +73,16 @@ func (a *API) socket(c echo.Context) error {
 }
 
 // firstWord reads the one message that every connection begins with.
-func (a *API) firstWord(ws *websocket.Conn) (protocol.Message, error) {
+func (a *API) firstWord(ws hub.Socket) (protocol.Message, error) {
 	stop := context.AfterFunc(a.Base, func() {
 		_ = ws.NetConn().SetReadDeadline(time.Now()) // gone already: fine
 	})
 	defer stop()
-	ws.SetReadLimit(protocol.MaxMessageBytes)
-	if err := ws.SetReadDeadline(time.Now().Add(cmp.Or(a.HelloWait, HelloWait))); err != nil {
+	ws.Limit(protocol.MaxMessageBytes)
+	if err := ws.NetConn().SetReadDeadline(time.Now().Add(cmp.Or(a.HelloWait, HelloWait))); err != nil {
 		return protocol.Message{}, fmt.Errorf("api: %w", err)
 	}
-	m, err := hub.ReadMessage(ws)
+	m, err := ws.Read()
 	if err == nil && m.Type != protocol.TypeHello {
 		err = hub.Refuse(protocol.CodeInvalid)
 	}

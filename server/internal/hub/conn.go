@@ -27,7 +27,7 @@ const (
 
 // conn is one connection. What only a busy or a closing one needs is made then.
 type conn struct {
-	ws      *websocket.Conn
+	Socket
 	device  string
 	session Session
 	limit   *rate.Limiter
@@ -146,32 +146,6 @@ func (c *conn) expect(dead time.Duration) error {
 	return c.ended()
 }
 
-// ReadMessage reads one message and turns what a box does wrong into an error
-// that closes with the right code: 1003 for binary, 1007 for text that is not
-// UTF-8 (gorilla leaves that check to us), 1008 for anything unreadable.
-func ReadMessage(ws *websocket.Conn) (protocol.Message, error) { return message(ws.NextReader()) }
-
-func message(kind int, r io.Reader, err error) (m protocol.Message, _ error) {
-	var frame []byte
-	if err == nil {
-		frame, err = io.ReadAll(r)
-	}
-	if err != nil {
-		return m, fmt.Errorf("hub: read: %w", err)
-	}
-	if kind != websocket.TextMessage {
-		return m, errPeer{websocket.CloseUnsupportedData, "text only"}
-	}
-	m, err = protocol.ParseMessage(frame)
-	if errors.Is(err, protocol.ErrNotUTF8) {
-		return m, errPeer{websocket.CloseInvalidFramePayloadData, "not UTF-8"}
-	}
-	if err != nil {
-		return m, errPeer{websocket.ClosePolicyViolation, "unreadable message"}
-	}
-	return m, nil
-}
-
 // goodbye writes the close frame and bounds the wait for the box's own. The
 // box may be gone: nothing depends on it.
 func (c *conn) goodbye() {
@@ -189,14 +163,6 @@ func (c *conn) part() {
 		_, _ = io.CopyN(io.Discard, c.ws.NetConn(), 4*protocol.MaxMessageBytes)
 	}
 	_ = c.ws.Close()
-}
-
-// CloseWith says goodbye on a connection that the hub does not have yet.
-func CloseWith(ws *websocket.Conn, err error) {
-	c := &conn{ws: ws, writing: true}
-	c.close(closeCode(err))
-	c.write()
-	c.part()
 }
 
 // errPeer marks what the box did wrong; its text is the close reason.

@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -86,12 +85,12 @@ func New(o Options) *Hub {
 var ErrClosed = errors.New("hub: shutting down")
 
 // Serve takes a connection over and returns when the box is greeted; s is told
-// when it ends, which may be before. The caller has upgraded ws and read the
+// when it ends, which may be before. The caller has read the
 // hello; it is handled first, when the box is registered already: what is
 // revoked or offered from then on reaches it.
-func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hello protocol.Message, s Session) {
+func (h *Hub) Serve(ctx context.Context, ws Socket, device string, hello protocol.Message, s Session) {
 	// The welcome comes before any hint: until then it counts as being written.
-	c := &conn{ws: ws, device: device, session: s, writing: true, limit: rate.NewLimiter(messagesPerSecond, messageBurst)}
+	c := &conn{Socket: ws, device: device, session: s, writing: true, limit: rate.NewLimiter(messagesPerSecond, messageBurst)}
 	copies, err := h.add(c)
 	if err != nil {
 		c.close(websocket.CloseGoingAway, "")
@@ -103,7 +102,7 @@ func (h *Hub) Serve(ctx context.Context, ws *websocket.Conn, device string, hell
 	if copies && h.tell != nil {
 		h.tell(device)
 	}
-	ws.SetReadLimit(protocol.MaxMessageBytes)
+	c.ws.SetReadLimit(protocol.MaxMessageBytes)
 	welcome, err := h.handle(ctx, c, hello)
 	c.begin(welcome)
 	h.follow(ctx, c, err)
@@ -123,23 +122,26 @@ func (h *Hub) follow(ctx context.Context, c *conn, err error) {
 	go h.turn(ctx, c)
 }
 
-// turn waits for one message. All that an idle box costs is below NextReader:
-// that just fits into the 2 KiB that a goroutine begins with, so nothing may
-// come in between.
+// turn waits for one message. This is where idle boxes are, and the runtime
+// begins every stack with what stacks need on the average: the way down to the
+// read is short on purpose, a third of the smallest stack.
 func (h *Hub) turn(ctx context.Context, c *conn) {
-	kind, r, err := c.ws.NextReader()
-	h.take(ctx, c, kind, r, err)
+	_, err := c.in.Peek(1)
+	h.take(ctx, c, err)
 }
 
 // take handles the message that came, or the end.
 //
 //go:noinline
-func (h *Hub) take(ctx context.Context, c *conn, kind int, r io.Reader, err error) {
-	h.follow(ctx, c, h.answer(ctx, c, kind, r, err))
+func (h *Hub) take(ctx context.Context, c *conn, err error) {
+	if err == nil {
+		err = h.answer(ctx, c)
+	}
+	h.follow(ctx, c, err)
 }
 
-func (h *Hub) answer(ctx context.Context, c *conn, kind int, r io.Reader, err error) error {
-	m, err := message(kind, r, err)
+func (h *Hub) answer(ctx context.Context, c *conn) error {
+	m, err := c.Read()
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (r *rig) Addr() net.Addr { return &net.TCPAddr{} }
 
 func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	up := websocket.Upgrader{}
-	ws, err := up.Upgrade(w, req, nil)
+	ws, err := hub.Upgrade(up, w, req)
 	if err != nil {
 		r.t.Error(err)
 		return
