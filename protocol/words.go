@@ -65,8 +65,8 @@ func StateWords(state string) string {
 func (s Status) Lines() []Line {
 	lines := []Line{
 		{Key: "state", Name: "It does", Words: StateWords(s.State), Level: either(s.State == "E_MIC", Bad, Plain)},
-		{Key: "waiting", Name: "Not answered yet", Words: counted(s.Waiting, "whisper"), Level: Plain},
-		{Key: "unsent", Name: "Not sent yet", Words: counted(s.Unsent, "answer"), Level: Plain},
+		{Key: "waiting", Name: "Not answered", Words: counted(s.Waiting, "whisper"), Level: Plain},
+		{Key: "unsent", Name: "Not sent", Words: counted(s.Unsent, "answer"), Level: Plain},
 		s.room(),
 		{Key: "clock", Name: "Clock", Words: pick(s.ClockSync, "right", "not set by the network"), Level: either(s.ClockSync, Fine, Look)},
 	}

@@ -198,7 +198,7 @@ func (a *App) routes(ctx context.Context) error {
 		Relay: a.relay, Auth: a.auth, Bus: a.bus, Media: a.blobs, PublicURL: a.public.String(),
 		Server: a.cfg.Name, Now: time.Now, Log: a.log, Base: a.base,
 		NoMail: a.cfg.Mail == "log", Exports: web.Exports{Dir: a.exports.Dir, Temp: a.exports.Dir, Wake: a.wakeExports},
-		HookSecret: a.hookSecret,
+		HookSecret: a.hookSecret, Accept: a.accept,
 	})
 	if err != nil {
 		return err

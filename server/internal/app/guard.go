@@ -151,7 +151,7 @@ func isUpload(r *http.Request) bool {
 			return true
 		}
 	}
-	return false
+	return strings.HasPrefix(r.URL.Path, "/boxes/") && strings.HasSuffix(r.URL.Path, "/clips") // a sentence's recording
 }
 
 // wrongMethods answers 405 with the methods that an address has, and 404 for an

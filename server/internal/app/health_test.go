@@ -2,6 +2,9 @@ package app
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"testing"
 	"time"
@@ -135,5 +138,67 @@ func TestSocket_StatusWithHealth(t *testing.T) {
 	st := r.device(b.id).Status
 	if st.Health == nil || st.Health.Undervoltage != protocol.Yes || *st.Health.Temperature != heat || st.Health.Camera != "imx708" || *st.InForce != w.Settings {
 		t.Errorf("kept is %+v", st)
+	}
+}
+
+// sentence sends a recording by the page's plain form.
+func (c client) sentence(box, key, name string, recording []byte) answer {
+	c.r.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	err := w.WriteField("key", key)
+	if err == nil {
+		var part io.Writer
+		if part, err = w.CreateFormFile("file", name); err == nil {
+			_, err = part.Write(recording)
+		}
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		c.r.t.Fatal(err)
+	}
+	return c.with("Content-Type", w.FormDataContentType()).do("POST", "/boxes/"+box+"/clips", &body)
+}
+
+func TestClips_ByThePagesForm(t *testing.T) {
+	r := newRig(t)
+	b := r.enrol("a")
+	admin := r.person("admin@example.org", model.RoleAdmin)
+	long := wav(31, 300)
+	for name, tc := range map[string]struct {
+		key, file string
+		recording []byte
+		status    int
+		words     string
+	}{
+		"good":           {"new", "a.wav", wav(20, 440), http.StatusSeeOther, ""}, // over the limit of other forms
+		"too long":       {"new", "a.wav", long, http.StatusUnprocessableEntity, "This recording is too long for a sentence."},
+		"nothing chosen": {"new", "", nil, http.StatusUnprocessableEntity, "No recording came."},
+		"no sentence":    {"shout", "a.wav", wav(1, 440), http.StatusUnprocessableEntity, "Boxes have no such sentence."},
+		"silence":        {"new", "a.wav", wav(2, 0), http.StatusUnprocessableEntity, `id="file-problem"`},
+		"a text":         {"new", "a.wav", []byte("hello"), http.StatusUnprocessableEntity, `id="file-problem"`},
+		"too large":      {"new", "a.wav", append(wav(1, 440), make([]byte, 11_000_000)...), http.StatusUnprocessableEntity, `id="file-problem"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := admin.sentence(b.id, tc.key, tc.file, tc.recording)
+			if got.status != tc.status || !bytes.Contains(got.body, []byte(tc.words)) {
+				t.Errorf("answered %d, want %d and %q", got.status, tc.status, tc.words)
+			}
+		})
+	}
+	var list protocol.Clips
+	b.do("GET", protocol.PathClips, nil).into(t, &list)
+	if len(list.Clips) != 1 || list.Clips[0].Key != "new" {
+		t.Fatalf("the list is %+v", list)
+	}
+	played := admin.do("GET", "/boxes/"+b.id+"/clips/new", nil)
+	if played.status != http.StatusOK || digest(played.body) != list.Clips[0].SHA256 || played.header.Get("Content-Type") != "audio/wav" {
+		t.Errorf("played: %d %v", played.status, played.header)
+	}
+	if got := admin.form("/boxes/"+b.id+"/clips/new/remove", nil); got.status != http.StatusSeeOther {
+		t.Errorf("removed: %d", got.status)
+	}
+	b.do("GET", protocol.PathClips, nil).into(t, &list)
+	if len(list.Clips) != 0 {
+		t.Errorf("after that the list is %+v", list)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -155,6 +156,11 @@ func deviceOwner(r *http.Request) (string, upload.OwnerKind, error) {
 func userOwner(r *http.Request) (string, upload.OwnerKind, error) {
 	actor, err := auth.ActorFrom(r.Context())
 	return actor.UserID, upload.OwnerUser, err
+}
+
+// accept takes a recording that a page's form sent in one piece.
+func (a *App) accept(ctx context.Context, user string, r io.Reader, limit int64) (model.Upload, error) {
+	return a.uploads.Accept(ctx, user, upload.OwnerUser, protocol.RoleAudio, r, limit)
 }
 
 // uploads keeps the statuses that tus defines, where they differ from a code's.

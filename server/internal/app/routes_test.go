@@ -141,6 +141,11 @@ var rights = map[string][5]int{
 	"POST /boxes/codes/:code/revoke":                     {401, 401, 403, 303, 403},
 	"GET /boxes/:box":                                    {303, 303, 200, 200, 200},
 	"POST /boxes/:box":                                   {401, 401, 403, 422, 403},
+	"POST /boxes/:box/ask":                               {401, 401, 403, 422, 403},
+	"POST /boxes/:box/end":                               {401, 401, 403, 422, 403},
+	"GET /boxes/:box/clips/:key":                         {303, 303, 404, 404, 404}, // it speaks as it was delivered
+	"POST /boxes/:box/clips":                             {401, 401, 403, 422, 403},
+	"POST /boxes/:box/clips/:key/remove":                 {401, 401, 403, 404, 403},
 	"POST /boxes/:box/revoke":                            {401, 401, 403, 303, 403},
 	"POST /app/uploads":                                  {401, 401, 412, 412, 412},
 	"HEAD /app/uploads/*":                                {401, 401, 404, 404, 404},

@@ -17,16 +17,16 @@ func TestBox_page(t *testing.T) {
 	at := "/boxes/" + id
 	admin.get("/boxes").has(t, http.StatusOK, `href="`+at+`"`)
 	page := admin.get(at)
-	page.has(t, http.StatusOK, "How it is", "It has no whisper now", "not told yet", "Time zone", "2, as usual")
+	page.has(t, http.StatusOK, "How it is", "It has no whisper now", "not told yet", "Time zone", "2, as usual", "Check this box now")
 	checkPage(t, "box", page.body)
-	form := url.Values{"label": {"Hall <1>"}, "zone": {"Europe/Berlin"}, "wake": {"09:00"}, "bed": {"22:00"}, "volume": {"3"}, "announce": {"yes"}}
+	form := url.Values{"label": {"Hall <1>"}, "zone": {"Europe/Berlin"}, "wake": {"09:00"}, "bed": {"22:00"}, "volume": {"3"}, "buttons": {"2"}, "announce": {"yes"}}
 	admin.post(at, form).has(t, http.StatusSeeOther)
-	page = admin.get(at + "?saved=1")
-	page.has(t, http.StatusOK, "Saved.", "Hall &lt;1&gt;", `value="Europe/Berlin"`, `value="09:00"`, `<option value="3" selected>`)
+	page = admin.get(at + "?done=saved")
+	page.has(t, http.StatusOK, "Saved.", "Hall &lt;1&gt;", `value="Europe/Berlin"`, `value="09:00"`, `<option value="3" selected>`, `<option value="2" selected>Two`)
 	if !strings.Contains(page.body, `name="announce" value="yes" checked`) || strings.Contains(page.body, `name="photo" value="yes" checked`) {
 		t.Error("the boxes' marks are not those that were saved")
 	}
-	for field, bad := range map[string]string{"zone": "Nowhere", "wake": "", "volume": "9"} {
+	for field, bad := range map[string]string{"zone": "Nowhere", "wake": "", "volume": "9", "buttons": "4"} {
 		wrong := url.Values{}
 		for k, v := range form {
 			wrong[k] = v

@@ -33,7 +33,7 @@ var pages = map[string][]string{
 	"start":            {"start.html"},
 	"whisper":          {"whisper.html", "chain.html", "links.html", "decide-panel.html", "order-record.html"},
 	"decide":           {"decide.html"},
-	"box":              {"box.html"},
+	"box":              {"box.html", "box-now.html"},
 	"boxes":            {"boxes.html", "boxlist.html"},
 	"export":           {"export.html"},
 	"first-generation": {"first-generation.html"},

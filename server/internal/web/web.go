@@ -47,6 +47,8 @@ type Options struct {
 	// HookSecret is what messages to a hook are signed with.
 	HookSecret func(hook string) string
 	NoMail     bool // mails are written as files: no mail server is set
+	// Accept takes a recording of a sentence.
+	Accept Accept
 }
 
 // Web serves the pages.
