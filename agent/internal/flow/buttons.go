@@ -1,5 +1,7 @@
 package flow
 
+import "slices"
+
 // press accepts a press or not (people.md P5, P7): after an accepted one the
 // button must have been up for 50 ms and T_LOCK must have passed, and the phase
 // must have had time to be noticed.
@@ -10,7 +12,7 @@ func (m *move) press() {
 	}
 	k.Down = true
 	m.arm(stuckTimer(m.e.Button), m.s.Config.Timers.Stuck)
-	if m.e.At < k.Lock || m.e.At < k.Up+upFor {
+	if m.locked() || m.e.At < k.Up+upFor {
 		return
 	}
 	if m.s.GuardSaid != 0 || m.e.At < m.s.Guard {
@@ -20,6 +22,12 @@ func (m *move) press() {
 	if cells := tables[m.s.Config.Buttons]; cells != nil {
 		cells(m, m.e.Button)
 	}
+}
+
+// locked is T_LOCK, for all buttons alike: a hand that lands on two of them has
+// pressed one.
+func (m *move) locked() bool {
+	return slices.ContainsFunc(m.s.Keys[:], func(k Key) bool { return m.e.At < k.Lock })
 }
 
 // release ends hold-to-talk (people.md P4), and what is stuck is free again.

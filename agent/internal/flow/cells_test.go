@@ -329,3 +329,26 @@ func TestHold(t *testing.T) {
 		t.Run(r.name, r.test)
 	}
 }
+
+// TestTwoAtOnce: a hand that lands on two buttons has pressed one of them, and
+// never the one that sends behind one that does not.
+func TestTwoAtOnce(t *testing.T) {
+	for first := 1; first <= 3; first++ {
+		for second := 1; second <= 3; second++ {
+			for _, way := range []string{three + toIdle, three + toNewHop, three + toInvited, askedPhoto, reviewed, reviewed + "; timer phase", sentNow, queued} {
+				h := newHand(t).do(way, fmt.Sprintf("press %d", first))
+				phase := h.s.Phase
+				h.wait(ms(150))
+				h.do(fmt.Sprintf("press now %d", second))
+				if h.s.Phase != phase || doing(h.last) != "" {
+					t.Errorf("%q: %d, then %d does %q", way, first, second, doing(h.last))
+				}
+			}
+		}
+	}
+	// LISTEN, and SEND before they can have heard anything.
+	h := newHand(t).do(reviewed, "press 1; wait 700ms; press now 3")
+	if h.s.Phase != Review || !h.s.Listening {
+		t.Errorf("%s", h.s.Phase)
+	}
+}

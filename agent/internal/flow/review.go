@@ -151,6 +151,6 @@ func (m *move) listenToOwn() {
 
 func (m *move) playOwn(f Effect) {
 	m.hush()
-	m.s.Listening, m.s.Since = true, m.e.At
+	m.s.Listening, m.s.Since, m.s.Guard = true, m.e.At, m.e.At+guard
 	m.hear(f, m.s.Config.Timers.RecMax+promptMax)
 }

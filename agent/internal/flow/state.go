@@ -130,7 +130,7 @@ type ACK struct {
 type Key struct {
 	Down  bool          `json:"down,omitempty"`
 	Up    time.Duration `json:"up,omitempty"`    // when it was let go
-	Lock  time.Duration `json:"lock,omitempty"`  // presses count from here
+	Lock  time.Duration `json:"lock,omitempty"`  // presses of any button count from here
 	Stuck bool          `json:"stuck,omitempty"` // E_BTN
 }
 
