@@ -81,7 +81,16 @@ func (b *Box) speaker(ctx context.Context) protocol.CheckItem {
 	if err := b.Speaker.Play(ctx, "a trial", clip.Sound(), b.Gain); err != nil {
 		return of(PartSpeaker, err, "Check that it is plugged in.")
 	}
-	return ok(PartSpeaker, text)
+	return doubted(PartSpeaker, text, b.Speaker)
+}
+
+// doubted is a part that works. Some know of themselves what may soon go wrong.
+func doubted(part, text string, device any) protocol.CheckItem {
+	d, does := device.(interface{ Warning() string })
+	if !does || d.Warning() == "" {
+		return ok(part, text)
+	}
+	return warn(part, text, d.Warning())
 }
 
 // level follows how loud the room is.
@@ -109,7 +118,7 @@ func (b *Box) microphone(ctx context.Context) protocol.CheckItem {
 	case take.Clipped > media.Rate/100:
 		return warn(PartMicrophone, "The microphone is overdriven.", "Turn its gain down.")
 	}
-	return ok(PartMicrophone, fmt.Sprintf("The microphone hears the room at %.0f dBFS.", heard.loudest))
+	return doubted(PartMicrophone, fmt.Sprintf("The microphone hears the room at %.0f dBFS.", heard.loudest), b.Microphone)
 }
 
 // record records for a while and erases it; nobody is to be kept who did not know.

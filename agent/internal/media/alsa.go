@@ -39,6 +39,60 @@ type ALSAMicrophone struct {
 	Program Program // arecord
 
 	hung, gap time.Duration // shorter in tests
+	drops     drops
+}
+
+// Warning says, in a sentence or two, what is doubtful about the microphone
+// although it works: which card was chosen, or that its plug is loose. It is ""
+// where all is well.
+func (m *ALSAMicrophone) Warning() string {
+	return doubts(m.Root, m.Device, m.Card, PickMicrophone, m.drops.often(time.Now()))
+}
+
+// doubts joins what picking a card warns of with what was seen of it.
+func doubts(root, device, card string, pick func([]Card, string) (Card, string, error), seen string) string {
+	if device != "" || root == "" {
+		return seen
+	}
+	cards, err := Cards(root)
+	if err != nil {
+		return seen // opening says it
+	}
+	_, warning, err := pick(cards, card)
+	if err != nil {
+		return seen
+	}
+	return strings.TrimSpace(warning + " " + seen)
+}
+
+// drops counts how often a device went away by itself.
+type drops struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+// A port that gives too little power loses its device again and again
+// (hardware.md 11, row 5).
+const (
+	manyDrops   = 3
+	dropsWithin = 10 * time.Minute
+)
+
+func (d *drops) add(at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = append(d.at, at)
+	d.at = d.at[max(0, len(d.at)-manyDrops):]
+}
+
+// often is the advice for somebody whose device was lost often of late.
+func (d *drops) often(now time.Time) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.at) < manyDrops || d.at[len(d.at)-1].Sub(d.at[0]) > dropsWithin || now.Sub(d.at[0]) > 24*time.Hour {
+		return ""
+	}
+	return "The microphone went away three times in ten minutes. Use a USB hub with its own power supply."
 }
 
 // Open starts arecord and returns once the first sound has come; see
@@ -102,12 +156,12 @@ func (m *ALSAMicrophone) start(ctx context.Context, device string) (source, erro
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	a := &arecord{child: c, pipe: r, hung: cmp.Or(m.hung, hung)}
+	a := &arecord{child: c, pipe: r, hung: cmp.Or(m.hung, hung), opening: true, lost: func() { m.drops.add(time.Now()) }}
 	// The first sound proves that the card is really there.
 	defer context.AfterFunc(ctx, a.Stop)()
 	first := make([]int16, Rate/50)
 	n, err := a.Read(first)
-	a.first = first[:n]
+	a.first, a.opening = first[:n], false
 	if n == 0 {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -152,7 +206,9 @@ type arecord struct {
 	hung  time.Duration
 	first []int16 // read while opening
 	odd   []byte  // half a sample
+	lost  func()  // tells that it went away by itself
 
+	opening bool
 	stops   sync.Once
 	stopped atomic.Bool
 }
@@ -191,6 +247,9 @@ func (a *arecord) Read(p []int16) (int, error) {
 	}
 	// arecord answers our own signal with exit code 1, which is success.
 	if errors.Is(err, io.EOF) && !a.stopped.Load() {
+		if !a.opening {
+			a.lost()
+		}
 		err = errors.Join(errLost, a.kill(), a.failure())
 	}
 	return n / 2, err

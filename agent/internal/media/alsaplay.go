@@ -20,6 +20,9 @@ type ALSASpeaker struct {
 	gap time.Duration // shorter in tests
 }
 
+// Warning says what is doubtful about which card was chosen; "" where nothing is.
+func (m *ALSASpeaker) Warning() string { return doubts(m.Root, m.Device, m.Card, PickSpeaker, "") }
+
 // Play plays s to its end and closes it. When ctx ends, the sound stops within
 // 100 ms and ctx's error is returned. A card that does not play is a Fault
 // with CodeSpeaker; one that is busy is asked for three times.

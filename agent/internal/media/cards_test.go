@@ -301,3 +301,40 @@ func TestWatchCards_SeesACardComeAndGo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestALSA_WarningNamesDoubts(t *testing.T) {
+	root := machine(t, usbMic, twinMic)
+	mic := &ALSAMicrophone{Root: root, Card: "Device", Live: NewLive(Pace{1000}, func(bool) {}), Program: fake("unplugged")}
+	if w := mic.Warning(); !strings.Contains(w, "write microphone: usb:1-1.2") {
+		t.Errorf("%q", w)
+	}
+	if w := (&ALSASpeaker{Root: root, Card: "Seeed"}).Warning(); !strings.Contains(w, `"Seeed" is not there`) {
+		t.Errorf("%q", w)
+	}
+	mic.Card = "usb:1-1.4"
+	for lost := range 4 {
+		if w := mic.Warning(); (w != "") != (lost >= manyDrops) {
+			t.Errorf("lost %d times: %q", lost, w)
+		}
+		r, err := mic.Open(t.Context(), tempFile(t, "take.wav"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-r.Done()
+		if _, err := r.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	plug(t, root, hdmi)
+	if _, err := mic.Open(t.Context(), tempFile(t, "take.wav"), nil); err == nil || !strings.Contains(mic.Warning(), "USB hub") {
+		t.Errorf("%v, %q", err, mic.Warning())
+	}
+	var d drops
+	now := time.Now()
+	for i := range 3 { // three in a day are not many
+		d.add(now.Add(time.Duration(i) * 8 * time.Hour))
+	}
+	if d.often(now.Add(17*time.Hour)) != "" {
+		t.Error("three in a day were many")
+	}
+}
