@@ -7,7 +7,9 @@ import (
 )
 
 // With ILLUMI_TEST_CAMERA set to a value of the setting camera, a photo is
-// taken with this machine's camera; ILLUMI_TEST_PHOTO says where it goes.
+// taken with this machine's camera; ILLUMI_TEST_PHOTO says where it goes. With
+// ILLUMI_TEST_CAMERA_FAILS the first photo is to fail and to spoil nothing for
+// the second, as when vivid's inject_vidioc_streamon_error was pressed.
 func TestRealCamera(t *testing.T) {
 	want := os.Getenv("ILLUMI_TEST_CAMERA")
 	if want == "" {
@@ -22,17 +24,18 @@ func TestRealCamera(t *testing.T) {
 	if path == "" {
 		path = filepath.Join(t.TempDir(), "photo.jpg")
 	}
-	for range 2 { // the second shows that the first let go of the device
+	fails := os.Getenv("ILLUMI_TEST_CAMERA_FAILS") != ""
+	for i := range 2 { // the second shows that the first let go of the device
 		to, err := os.Create(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p, err := cam.Photograph(t.Context(), to, nil)
 		to.Close()
-		if err != nil {
+		if (err != nil) != (fails && i == 0) {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %+v", name, p)
+		t.Logf("%s: %+v, %v", name, p, err)
 		if l.lit() {
 			t.Error("the light stayed on")
 		}

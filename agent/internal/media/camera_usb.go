@@ -234,6 +234,8 @@ func (c *USBCamera) explain(err error) error {
 		return err
 	case errors.Is(err, syscall.EBUSY):
 		f.Text, f.Next = "Another program is using the camera.", "Stop that program."
+	case errors.Is(err, syscall.ENOSPC):
+		f.Text, f.Next = "Too much shares the USB with the camera.", "Plug the camera into another socket, without a hub."
 	case errors.Is(err, syscall.EACCES):
 		f.Text, f.Next = "The box may not open the camera.", "Add the agent's user to the group video."
 	case errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENOENT):

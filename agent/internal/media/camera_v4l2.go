@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/blackjack/webcam"
@@ -14,7 +15,7 @@ import (
 // frameBuffers is how many frames the kernel holds for us.
 const frameBuffers = 4
 
-// v4l2 is a device of Video4Linux, seen through blackjack/webcam 0.6.1. Three
+// v4l2 is a device of Video4Linux, seen through blackjack/webcam 0.6.1. Some
 // of its habits are met here: it reports the size that was asked for instead
 // of the one that was set, so only offered sizes are asked for; frames are
 // the kernel's memory, so they are copied; an empty frame comes without error.
@@ -76,7 +77,17 @@ func (v v4l2) Start(m videoMode) error {
 		return fmt.Errorf("set up camera: %w", err)
 	}
 	if err := v.cam.StartStreaming(); err != nil {
-		return errors.Join(fmt.Errorf("start camera: %w", err), v.unmap())
+		return errors.Join(fmt.Errorf("start camera: %w", err), numbered(err), v.unmap())
+	}
+	return nil
+}
+
+// numbered finds the error number that StartStreaming made a text of.
+func numbered(err error) error {
+	for _, no := range []syscall.Errno{syscall.EBUSY, syscall.ENOSPC, syscall.ENODEV} {
+		if strings.HasSuffix(err.Error(), no.Error()) {
+			return no
+		}
 	}
 	return nil
 }
