@@ -20,6 +20,7 @@ type boxRow struct {
 	Place    string // in an order of one's own
 	Moved    string // "up" or "down": where somebody has just moved it
 	Notes    []boxNote
+	Needs    string // what of it is bad, as "Power, Microphone"
 }
 
 // SaysSimulated reports whether the box's own name for its board says that it
@@ -73,7 +74,7 @@ func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 	names := map[string]string{}
 	for _, d := range devices {
 		names[d.ID] = d.Name
-		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d)})
+		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d), Needs: needs(d)})
 	}
 	if !actor(c).Admin() {
 		return v, nil

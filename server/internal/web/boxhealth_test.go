@@ -48,6 +48,7 @@ func TestBox_saysWhatTheBoxSays(t *testing.T) {
 	if n := strings.Count(page.body, "state-bad"); n != 1 { // the power
 		t.Errorf("%d facts are bad", n)
 	}
+	admin.get("/boxes").has(t, http.StatusOK, "needs help: Power<")
 	old := healthy()
 	old.Health, old.InForce = nil, nil
 	r.says(id, old)

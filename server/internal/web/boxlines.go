@@ -28,6 +28,20 @@ func boxLines(s protocol.Status) []boxLine {
 	return lines
 }
 
+// needs names what a box says is bad, for the list of boxes.
+func needs(d model.Device) string {
+	if d.Status.State == "" || !d.RevokedAt.IsZero() {
+		return ""
+	}
+	var bad []string
+	for _, l := range d.Status.Lines() {
+		if l.Level == protocol.Bad {
+			bad = append(bad, l.Name)
+		}
+	}
+	return strings.Join(bad, ", ")
+}
+
 // boxWant is one setting: as it is wanted, and as the box lives by it.
 type boxWant struct {
 	Name, Wanted, Is string
