@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,5 +100,47 @@ func TestWritesBoth(t *testing.T) {
 				t.Errorf("completion for %s: %v, %v", c.shell, fi, err)
 			}
 		}
+	}
+}
+
+// What the units start must be there: the program where the package puts it, the command, and each flag.
+func TestUnitsStartWhatThereIs(t *testing.T) {
+	units, err := filepath.Glob("../../systemd/*.service")
+	if err != nil || len(units) == 0 {
+		t.Fatalf("units: %v, %v", units, err)
+	}
+	started := 0
+	for _, unit := range units {
+		data, err := os.ReadFile(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			command, ok := strings.CutPrefix(strings.TrimSpace(line), "ExecStart=/usr/bin/")
+			if !ok {
+				continue
+			}
+			started++
+			words := strings.Fields(command)
+			at := slices.IndexFunc(programs, func(p program) bool { return p.name == words[0] })
+			if at < 0 {
+				t.Fatalf("%s starts %s", unit, words[0])
+			}
+			help, err := programs[at].say(t.Context(), words[1], "--help")
+			if err != nil {
+				t.Fatalf("%s: %v", unit, err)
+			}
+			if !strings.Contains(help, "\n  "+words[0]+" "+words[1]) {
+				t.Errorf("%s: %s has no command %q", unit, words[0], words[1])
+			}
+			for _, word := range words[2:] {
+				if strings.HasPrefix(word, "--") && !strings.Contains(help, word+" ") {
+					t.Errorf("%s: %s %s has no %s", unit, words[0], words[1], word)
+				}
+			}
+		}
+	}
+	if started != len(units) {
+		t.Errorf("%d units start %d programs", len(units), started)
 	}
 }
