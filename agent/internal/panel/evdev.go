@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -76,14 +75,17 @@ func OpenEvdev(o EvdevOptions) (*Evdev, error) {
 		if len(b.Keys) == 0 {
 			continue
 		}
-		i := e.bank.add(flow.Main+flow.Button(n), strings.Join(b.Keys, " "), now)
-		for _, name := range b.Keys {
-			code, err := keyCode(name)
+		var names []string
+		i := e.bank.add(flow.Main+flow.Button(n), "", now)
+		for _, k := range b.Keys {
+			code, err := keyCode(string(k))
 			if err != nil {
 				return nil, err
 			}
+			names = append(names, string(k))
 			e.keys = append(e.keys, boundKey{code: code, device: b.Device, grab: b.Grab, i: i})
 		}
+		e.bank.contacts[i].Source = list(names, "or")
 	}
 	e.bank.begin(make([]bool, len(e.bank.contacts)), now)
 	e.look()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -117,7 +118,15 @@ func WiringFrom(settings map[string]any) (Wiring, error) {
 func strict(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	return d.Decode(into)
+	err := d.Decode(into)
+	if e := (*json.UnmarshalTypeError)(nil); errors.As(err, &e) {
+		kinds := map[reflect.Kind]string{reflect.Int: "a whole number", reflect.Bool: "true or false", reflect.String: "a word",
+			reflect.Slice: "a list", reflect.Struct: "parts with names"}
+		given := map[string]string{"object": "parts with names", "array": "a list", "string": "a word", "bool": "true or false", "number": "a number"}
+		name, _, _ := strings.Cut(e.Value, " ") // "number 1.5"
+		return fmt.Errorf("%s must be %s, not %s", e.Field, kinds[e.Type.Kind()], given[name])
+	}
+	return err
 }
 
 // DetectHAT reads which HAT says to be on the board, under root ("" is the

@@ -1,8 +1,10 @@
 package panel
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"illumi/agent/internal/flow"
@@ -41,12 +43,25 @@ type Switch struct {
 
 	// Keys are names (KEY_SPACE) or numbers of keys, each of which presses the
 	// button.
-	Keys []string `json:"keys,omitempty"`
+	Keys []Key `json:"keys,omitempty"`
 	// Device is a part of an input device's name or path; "" is any that has
 	// one of the keys.
 	Device string `json:"device,omitempty"`
 	// Grab keeps the device's keys from everybody else, such as a console.
 	Grab bool `json:"grab,omitempty"`
+}
+
+// Key is a key's name, or its number as text.
+type Key string
+
+// UnmarshalJSON takes numbers as well: YAML reads 288 as one.
+func (k *Key) UnmarshalJSON(b []byte) error {
+	var n int
+	if err := json.Unmarshal(b, &n); err == nil {
+		*k = Key(strconv.Itoa(n))
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(k))
 }
 
 // Lamp is a lamp that is on or off.
@@ -169,7 +184,7 @@ func (c *checker) button(who string, s Switch) {
 		c.add("The pull of %s is %.20q; use up, down or none.", who, s.Pull)
 	}
 	for _, k := range s.Keys {
-		if _, err := keyCode(k); err != nil {
+		if _, err := keyCode(string(k)); err != nil {
 			c.errs = append(c.errs, err)
 		}
 	}

@@ -43,7 +43,11 @@ func TestWiringFrom(t *testing.T) {
 		{"nothing", nil, ""},
 		{"profile", map[string]any{"profile": "codec-zero"}, ""},
 		{"own button", map[string]any{"buttons": []any{pin(22)}}, ""},
-		{"pin and key", map[string]any{"buttons": []any{map[string]any{"gpio": 22, "keys": []any{"KEY_SPACE", "0x120"}}}}, ""},
+		{"pin and key", map[string]any{"buttons": []any{map[string]any{"gpio": 22, "keys": []any{"KEY_SPACE", "0x120", 289}}}}, ""},
+		{"a word for a pin", map[string]any{"red": map[string]any{"gpio": "five"}}, "red.gpio must be a whole number, not a word"},
+		{"half a pin", map[string]any{"red": map[string]any{"gpio": 1.5}}, "red.gpio must be a whole number, not a number"},
+		{"one button for a list", map[string]any{"buttons": map[string]any{"gpio": 5}}, "buttons must be a list, not parts with names"},
+		{"a number for lamp", map[string]any{"red": 13}, "red must be parts with names, not a number"},
 		{"unknown profile", map[string]any{"profile": "genric"}, "no wiring profile \"genric\"; use generic, usb-only, respeaker-2mic, aiy-voice-hat or codec-zero"},
 		{"profile is a number", map[string]any{"profile": 3}, "must be a name"},
 		{"misspelt", map[string]any{"butons": []any{pin(5)}}, `unknown field "butons"`},
@@ -62,7 +66,7 @@ func TestWiringFrom(t *testing.T) {
 		{"two kinds of light", map[string]any{"light": map[string]any{"gpio": 12, "rgb": []any{22, 23, 24}}}, "one of gpio, rgb, or leds"},
 		{"two colours", map[string]any{"light": map[string]any{"rgb": []any{22, 23}}}, "three GPIOs"},
 		{"leds without spi", map[string]any{"light": map[string]any{"leds": 3}}, "/dev/spidev0.0"},
-		{"pwm", map[string]any{"light": map[string]any{"gpio": 12, "pwm": true}}, "wrong"},
+		{"pwm", map[string]any{"light": map[string]any{"gpio": 12, "pwm": true}}, "light.pwm must be a word, not true or false"},
 		{"lamps", map[string]any{"buttons": []any{pin(5)}, "lamps": []any{nil, pin(22)}}, "2 lamps for 1 buttons"},
 	} {
 		_, err := WiringFrom(c.settings)
