@@ -290,18 +290,3 @@ func faults(reports []model.BoxReport, checks []model.BoxCheck, now time.Time) [
 	}
 	return open
 }
-
-// LastCheck is a box's newest check; ok is false where there is none.
-func (s *Service) LastCheck(ctx context.Context, actor model.Actor, id string) (c model.BoxCheck, ok bool, err error) {
-	if err := allow(actor, model.SeeBoxes); err != nil {
-		return c, false, err
-	}
-	err = s.db.View(ctx, func(tx *store.Tx) error {
-		checks, err := tx.BoxChecks(ctx, id, 1)
-		if ok = len(checks) > 0; ok {
-			c = checks[0]
-		}
-		return err
-	})
-	return c, ok, err
-}

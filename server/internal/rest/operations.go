@@ -210,9 +210,14 @@ func (a *API) boxOperations() {
 			return answer(paged(boxes, in.Limit, func(d model.Device) Box { return boxShape(d, now) }, func(d model.Device) string { return d.Name }), err)
 		})
 	handle(a, op{id: "get-box", method: "GET", path: "/boxes/{box}", tag: "boxes", summary: "Look at a box"},
-		func(ctx context.Context, who model.Actor, in *boxID) (*body[Box], error) {
+		func(ctx context.Context, who model.Actor, in *boxID) (*body[BoxDetail], error) {
 			d, err := a.Relay.OneBox(ctx, who, in.Box)
-			return answer(boxShape(d, a.Now()), err)
+			if err != nil {
+				return nil, err
+			}
+			past, err := a.Relay.BoxPast(ctx, who, d.ID)
+			settled := d.Status.Settings >= relay.SettingsOf(d.Site).Version
+			return answer(boxDetail(d, past.Faults, past.Checks, settled, a.Now()), err)
 		})
 	handle(a, op{id: "revoke-box", method: "POST", path: "/boxes/{box}/revoke", tag: "boxes", summary: "Remove a box for good", status: 204},
 		func(ctx context.Context, who model.Actor, in *boxID) (*nothing, error) {
