@@ -15,6 +15,8 @@ sim=$(echo /sys/devices/platform/gpio-sim.*/gpiochip*)
 chmod a+w "$sim"/sim_gpio*/pull
 # A second name for the same chip, as Raspberry Pi OS has.
 [ -e /dev/gpiochip4 ] || ln -s gpiochip0 /dev/gpiochip4
+# Input devices of our own, where the kernel has uinput.
+modprobe uinput 2>/dev/null && chmod a+w /dev/uinput
 export ILLUMI_TEST_GPIO=1
 runuser -u "$user" -- "$binary" -test.v -test.run '^TestPi_' -test.skip '^TestPi_ChipComesAndGoes$' </dev/null
 # Taking the chip away needs root.
