@@ -27,7 +27,7 @@ var rows = []row{
 	{name: "agent i/flow", pure: true},
 	{name: "agent i/selftest", may: []string{"agent i/flow"}, pure: true},
 	{name: "agent i/panel", may: []string{"agent i/flow"}},
-	{name: "agent i/media"},
+	{name: "agent i/media", may: []string{"agent i/sheet"}},
 	{name: "agent i/sheet"},
 	{name: "agent i/screen", may: []string{"agent i/media", "agent i/sheet"}},
 	{name: "agent i/printer", may: []string{"agent i/media", "agent i/sheet"}},

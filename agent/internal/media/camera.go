@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/bep/imagemeta"
-	"golang.org/x/image/draw"
+
+	"illumi/agent/internal/sheet"
 )
 
 const (
@@ -113,12 +114,7 @@ func shrink(img image.Image, side int) *image.RGBA {
 	f := math.Min(1, float64(side)/float64(max(b.Dx(), b.Dy(), 1)))
 	w, h := max(1, int(math.Round(float64(b.Dx())*f))), max(1, int(math.Round(float64(b.Dy())*f)))
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src) // behind what is see-through
-	if f == 1 {
-		draw.Draw(out, out.Bounds(), img, b.Min, draw.Over)
-		return out
-	}
-	draw.CatmullRom.Scale(out, out.Bounds(), img, b, draw.Over, nil)
+	sheet.Scale(out, out.Bounds(), img)
 	return out
 }
 

@@ -56,7 +56,7 @@ func (p Page) Draw(picture image.Image, words string) (*image.RGBA, error) {
 		return nil, err
 	}
 	if picture != nil {
-		scale(out, l.picture, picture)
+		Scale(out, l.picture, picture)
 	}
 	return out, p.write(out, l)
 }
@@ -164,16 +164,6 @@ func fit(pic, room image.Rectangle) image.Rectangle {
 	h := min(room.Dy(), max(1, int(math.Round(float64(pic.Dy())*f))))
 	at := room.Min.Add(image.Pt((room.Dx()-w)/2, (room.Dy()-h)/2))
 	return image.Rectangle{Min: at, Max: at.Add(image.Pt(w, h))}
-}
-
-func scale(out *image.RGBA, to image.Rectangle, picture image.Image) {
-	// Shrinking by much, the sharper way weighs many pixels for each of ours,
-	// which takes seconds on the smallest boards.
-	if picture.Bounds().Dx() > 3*to.Dx() || picture.Bounds().Dx() < to.Dx() {
-		draw.BiLinear.Scale(out, to, picture, picture.Bounds(), draw.Over, nil)
-		return
-	}
-	draw.CatmullRom.Scale(out, to, picture, picture.Bounds(), draw.Over, nil)
 }
 
 var bold = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(gobold.TTF) })

@@ -47,7 +47,7 @@ func Strip(width int, dpi float64, picture image.Image, words string) (*image.RG
 	out := image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))
 	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src)
 	if picture != nil {
-		scale(out, at, picture)
+		Scale(out, at, picture)
 	}
 	return out, p.write(out, layout{text: image.Rect(margin, p.Height-high+margin, width-margin, p.Height), size: size, lines: lines})
 }
