@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -181,7 +182,11 @@ func (f *fleet) stage(ctx context.Context, boxes int) (project string, files see
 		audio: filepath.Join(f.w.Dir(), "seed.wav"), image: filepath.Join(f.w.Dir(), "seed.jpg"),
 		answer: filepath.Join(f.w.Dir(), "answer.wav"),
 	}
-	if err = errors.Join(recording(files.audio, 2*time.Second), recording(files.answer, 2*time.Second), world.DrawPicture(files.image)); err != nil {
+	err = errors.Join(recording(files.audio, 2*time.Second), recording(files.answer, 2*time.Second))
+	if _, statErr := os.Stat(files.image); err == nil && errors.Is(statErr, fs.ErrNotExist) {
+		err = world.DrawPicture(files.image)
+	}
+	if err != nil {
 		return "", files, fmt.Errorf("make the files: %w", err)
 	}
 	return project, files, nil

@@ -89,7 +89,7 @@ func (b *bench) watch(ctx context.Context, pid int, proxy *world.Proxy) error {
 	sent, got := float64(proxy.Up()-up)/days/1e6, float64(proxy.Down()-down)/days/1e6
 	b.say("%d bytes up and %d down in %s; one day: %.2f MB up, %.2f MB down", proxy.Up()-up, proxy.Down()-down, watchTime, sent, got)
 	b.held(sent+got, idleBytesLimit, "MB", "an idle box's line a day")
-	b.held(float64(memory)/1e6, idleMemoryLimit, "MB", "its resident memory")
+	b.held(memory/1e6, idleMemoryLimit, "MB", "its resident memory")
 	b.held(100*(after-used).Seconds()/watchTime.Seconds(), idleCPULimit, "%", "its share of one processor")
 	return nil
 }

@@ -28,7 +28,7 @@ type measurement struct {
 }
 
 var measurements = []measurement{
-	{"memory", "memory for each idle connected box, beside a bare gorilla server", 8 * time.Minute, memory},
+	{"memory", "memory for each idle connected box, beside a bare gorilla server", 12 * time.Minute, memory},
 	{"reconnect", "2,000 boxes come back after a restart, beside a bare gorilla server", 5 * time.Minute, reconnect},
 	{"handoff", "from the last byte of a reply to the offer at the next box, beside fsync and commit", 3 * time.Minute, handOff},
 	{"hops", "hops a second with 10 and with 200 boxes", 5 * time.Minute, hops},

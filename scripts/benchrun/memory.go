@@ -29,8 +29,9 @@ const (
 )
 
 // memory weighs both servers with nobody connected, then with 1,000 and with
-// 10,000. A few come before, stay as long and go, so that code that runs for
-// the first time then is in memory already.
+// 10,000. Before, a few come, stay as long and go, and every box asks for its
+// offers once: code that runs for the first time is in memory then, and what
+// the database keeps in memory is as full as it gets.
 func memory(ctx context.Context, b *bench) (err error) {
 	bare, err := startBare(ctx)
 	if err != nil {
@@ -50,6 +51,9 @@ func memory(ctx context.Context, b *bench) (err error) {
 	if err := f.restart(ctx); err != nil {
 		return err
 	}
+	if err := f.askAll(ctx); err != nil {
+		return err
+	}
 	ours, err := weigh(ctx, f.w.Server().PID(), "http://"+f.debug, settleTime, func(c *crowd, from, to int) error {
 		return c.join(f.w.URL(), f.boxes[from:to])
 	})
@@ -63,16 +67,26 @@ func memory(ctx context.Context, b *bench) (err error) {
 		return fmt.Errorf("the bare server: %w", err)
 	}
 	for i, n := range memorySteps {
-		b.say("bare gorilla server: %.1f KB for each of %d", kb(bareEach[i]), n)
-		b.held(kb(ours[i]), kb(memoryLimit), "KB", "each of %d idle boxes (%.2f of the bare server's)", n, ours[i]/bareEach[i])
+		b.say("%d connections: %.1f KB each, %.1f KB at the top of the cycle; bare gorilla server: %.1f KB, %.1f KB", n,
+			kb(ours[i].settled), kb(ours[i].full), kb(bareEach[i].settled), kb(bareEach[i].full))
+		b.held(kb(ours[i].settled), kb(memoryLimit), "KB", "each of %d idle boxes (%.2f of the bare server's)", n, ours[i].settled/bareEach[i].settled)
 	}
 	return nil
 }
 
 func kb(bytes float64) float64 { return bytes / 1024 }
 
-// weigh lets clients come and says after each step what one costs, in bytes.
-func weigh(ctx context.Context, pid int, debug string, settle time.Duration, join func(c *crowd, from, to int) error) ([]float64, error) {
+// weight is bytes: settled, when the garbage is collected and given back, and
+// full, at the top of a cycle, where a program stands that has run for long.
+type weight struct{ settled, full float64 }
+
+// less is what each of n costs that came since.
+func (w weight) less(empty weight, n int) weight {
+	return weight{(w.settled - empty.settled) / float64(n), (w.full - empty.full) / float64(n)}
+}
+
+// weigh lets clients come and says after each step what one costs.
+func weigh(ctx context.Context, pid int, debug string, settle time.Duration, join func(c *crowd, from, to int) error) ([]weight, error) {
 	first := newCrowd(ctx)
 	err := join(first, 0, 50)
 	if err == nil {
@@ -85,13 +99,13 @@ func weigh(ctx context.Context, pid int, debug string, settle time.Duration, joi
 	if err := wait(ctx, 5*time.Second); err != nil {
 		return nil, err
 	}
-	empty, err := steady(ctx, pid, debug)
+	empty, err := weightOf(ctx, pid, debug)
 	if err != nil {
 		return nil, err
 	}
 	c := newCrowd(ctx)
 	defer c.close()
-	var all []float64
+	var all []weight
 	here := 0
 	for _, n := range memorySteps {
 		if err := join(c, here, n); err != nil {
@@ -104,11 +118,11 @@ func weigh(ctx context.Context, pid int, debug string, settle time.Duration, joi
 		if lost := c.lost.Load(); lost > 0 {
 			return nil, fmt.Errorf("%d connections were lost", lost)
 		}
-		now, err := steady(ctx, pid, debug)
+		now, err := weightOf(ctx, pid, debug)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, float64(now-empty)/float64(n))
+		all = append(all, now.less(empty, n))
 		if err := profiles(ctx, debug, n); err != nil {
 			return nil, err
 		}
@@ -122,12 +136,28 @@ const collections = 4
 
 var numGC = regexp.MustCompile(`(?m)^# NumGC = (\d+)$`)
 
-// steady weighs a process where a Go program stands that has run for long: at
-// the top of its cycle, as full of garbage as its runtime lets it be. A fresh
-// one, or one that was just told to collect, looks smaller than it is. Asking
+// weightOf weighs a process in both ways.
+func weightOf(ctx context.Context, pid int, debug string) (w weight, err error) {
+	for range 3 {
+		if err := fetch(ctx, debug+"/debug/pprof/heap?gc=1", io.Discard); err != nil {
+			return w, err
+		}
+	}
+	// The runtime gives back slowly, on purpose.
+	if err := wait(ctx, 5*time.Second); err != nil {
+		return w, err
+	}
+	if w.settled, err = resident(pid); err != nil {
+		return w, err
+	}
+	w.full, err = steady(ctx, pid, debug)
+	return w, err
+}
+
+// steady weighs a process as full of garbage as its runtime lets it be. Asking
 // for a profile makes garbage, of either server alike.
-func steady(ctx context.Context, pid int, debug string) (int64, error) {
-	first, most := -1, int64(0)
+func steady(ctx context.Context, pid int, debug string) (float64, error) {
+	first, most := -1, 0.0
 	for {
 		var text strings.Builder
 		if err := fetch(ctx, debug+"/debug/pprof/heap?debug=1", &text); err != nil {
@@ -192,7 +222,7 @@ func fetch(ctx context.Context, address string, to io.Writer) error {
 }
 
 // resident is what a process has in memory now, in bytes.
-func resident(pid int) (int64, error) {
+func resident(pid int) (float64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
 		return 0, err
@@ -203,8 +233,15 @@ func resident(pid int) (int64, error) {
 		if rest, ok := strings.CutPrefix(lines.Text(), "Rss:"); ok {
 			var n int64
 			_, err := fmt.Sscanf(strings.TrimSpace(rest), "%d kB", &n)
-			return n << 10, err
+			return float64(n << 10), err
 		}
 	}
 	return 0, errors.Join(fmt.Errorf("process %d shows no Rss", pid), lines.Err())
+}
+
+// askAll lets every box ask for its offers.
+func (f *fleet) askAll(ctx context.Context) error {
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: connectors}}
+	defer client.CloseIdleConnections()
+	return each(len(f.boxes), connectors, func(i int) error { return offers(ctx, client, f.w.URL(), f.boxes[i]) })
 }

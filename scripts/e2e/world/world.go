@@ -184,3 +184,6 @@ func fileName(name string) string {
 	}
 	return b.String()
 }
+
+// Port is the server's, on the loopback interface.
+func (w *World) Port() int { return w.port }

@@ -1,0 +1,156 @@
+// Command pitest puts the box's Debian package on an emulated Raspberry Pi and
+// lets it live: it is installed, enrolled, tested aloud, takes part in whispers
+// by simulated presses, voice and picture, loses its parts, its network and its
+// power, and is measured. scripts/pi-test builds what it needs and runs it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"illumi/scripts/e2e/world"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "pi-test:", err)
+		os.Exit(1)
+	}
+}
+
+// rig is everything that a test stands on.
+type rig struct {
+	vm      *vm
+	w       *world.World
+	r       *world.Researcher
+	project string
+	deb     string
+	dir     string // of what is kept: sounds, pictures, logs
+	cuts    int
+	camera  string // a part of its name
+}
+
+// step is one test; each begins where the one before ended, with an idle box.
+type step struct {
+	name string
+	what string
+	do   func(context.Context, *rig) error
+}
+
+var steps = []step{
+	{"install", "the package is installed on a fresh system", install},
+	{"enroll", "one command enrols, tests aloud and leaves a practice whisper", enrol},
+	{"practice", "the practice whisper is done and leaves nothing", practise},
+	{"whisper", "a whisper is heard and answered; the light line follows the table", whisper},
+	{"doctor", "doctor finds every part well, here and on the box's page", doctor},
+	{"unplug", "parts, screen and network go and come in every state", unplug},
+	{"latency", "a press is seen within 100 ms while an answer is sent", latency},
+	{"idle", "memory, processor time and wake-ups of an idle box", idle},
+	{"power", "power is cut at random moments; nothing is lost and nothing comes twice", power},
+	{"remove", "upgrade keeps the identity, purge takes it", remove},
+}
+
+func run(ctx context.Context) (err error) {
+	r := rig{camera: "pi-camera"}
+	tool := flag.String("pi-vm", "", "the pi-vm command")
+	beside := flag.String("beside", "", "where pi-vm is looked for first")
+	bin := flag.String("bin", "bin", "folder of the programs for this machine")
+	flag.StringVar(&r.deb, "package", "", "the box's package for arm64")
+	flag.StringVar(&r.dir, "dir", "", "folder for logs, sounds and pictures; empty: a temporary one")
+	only := flag.String("only", "", "these steps alone, by commas; install and enroll come with them")
+	keep := flag.Bool("keep", false, "go on with the machine as the last run left it, and leave it running")
+	flag.IntVar(&r.cuts, "cuts", 30, "how often the power is cut")
+	flag.Parse()
+	if r.dir == "" {
+		if r.dir, err = os.MkdirTemp("", "illumi-pi-"); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(r.dir, "pi-vm.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	path, err := find(*tool, *beside)
+	if err != nil {
+		return err
+	}
+	r.vm = &vm{tool: path, name: "illumi-test", log: log}
+	if r.w, err = world.New(world.Options{Bin: *bin, Dir: filepath.Join(r.dir, "world")}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.w.Close()) }()
+	if err := r.begin(ctx, !*keep); err != nil {
+		return err
+	}
+	if !*keep {
+		defer func() {
+			down, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			defer cancel()
+			_, derr := r.vm.do(down, "down")
+			err = errors.Join(err, derr)
+		}()
+	}
+	wanted := strings.Split(*only, ",")
+	for _, s := range steps {
+		if *only != "" && !slices.Contains(wanted, s.name) && (*keep || s.name != "install" && s.name != "enroll") {
+			continue
+		}
+		began := time.Now()
+		fmt.Printf("… %-9s %s\n", s.name, s.what)
+		if err := s.do(ctx, &r); err != nil {
+			r.explain(context.WithoutCancel(ctx))
+			return fmt.Errorf("%s: %w\nLogs are in %s", s.name, err, r.dir)
+		}
+		fmt.Printf("✓ %-9s %v\n", s.name, time.Since(began).Round(time.Second))
+	}
+	return nil
+}
+
+// begin starts the machine, the server and a project.
+func (r *rig) begin(ctx context.Context, fresh bool) error {
+	if err := r.vm.up(ctx, fresh); err != nil {
+		return err
+	}
+	if err := r.w.StartServer(ctx); err != nil {
+		return err
+	}
+	if _, err := r.vm.do(ctx, "forward", "8080", fmt.Sprint(r.w.Port())); err != nil {
+		return err
+	}
+	const email, password = "team@example.org", "a long pass phrase"
+	if err := r.w.AddUser(ctx, email, "Team", "administrator", password); err != nil {
+		return err
+	}
+	var err error
+	if r.r, err = r.w.Visitor(); err != nil {
+		return err
+	}
+	if err := r.r.SignIn(ctx, email, password); err != nil {
+		return err
+	}
+	r.project, err = r.r.Project(ctx, "On a Pi", 0)
+	return err
+}
+
+// explain shows what the box last said, for whoever reads a failure.
+func (r *rig) explain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	out, err := r.vm.run(ctx, "journalctl -u illumi-agent -n 25 --no-pager -o cat; cat "+stateDir+"/status.json")
+	fmt.Fprintln(os.Stderr, out, err)
+}
