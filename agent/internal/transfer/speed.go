@@ -22,12 +22,11 @@ type Speed struct {
 
 // Measure times the line: a question, half a megabyte down, and half up.
 func (c *Client) Measure(ctx context.Context) (s Speed, err error) {
-	began := time.Now()
 	if _, err = c.Offers(ctx, ""); err != nil {
 		return s, err
 	}
 	// The second question finds the connection open, as the box's questions do.
-	began = time.Now()
+	began := time.Now()
 	resp, err := c.head(ctx)
 	if err != nil {
 		return s, err
