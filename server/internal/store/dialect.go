@@ -40,15 +40,29 @@ func openSQLite(path string) (dialect, error) {
 	return dialect{where: path, write: write, read: read, goose: goose.DialectSQLite3, ddlInTx: true}, nil
 }
 
-func openMySQL(address string) (dialect, error) {
-	cfg, err := mysql.ParseDSN(address) // user@unix(/path/to/socket)/name
-	if u, urlErr := url.Parse("mysql://" + address); err != nil && urlErr == nil && u.Host != "" {
+// mysqlConfig reads user:password@host:port/name and user:password@unix(/path/to/socket)/name. In either form
+// special characters of user and password are written as %XX.
+func mysqlConfig(address string) (*mysql.Config, error) {
+	cfg, err := mysql.ParseDSN(address)
+	if err == nil {
+		user, errUser := url.PathUnescape(cfg.User)
+		password, errPassword := url.PathUnescape(cfg.Passwd)
+		cfg.User, cfg.Passwd, err = user, password, cmp.Or(errUser, errPassword)
+	} else if u, urlErr := url.Parse("mysql://" + address); urlErr == nil && u.Host != "" {
 		if cfg, err = mysql.ParseDSN("tcp(" + u.Host + ")" + u.EscapedPath() + "?" + u.RawQuery); err == nil {
 			cfg.User = u.User.Username()
 			cfg.Passwd, _ = u.User.Password()
 		}
 	}
-	if err != nil || cfg.DBName == "" {
+	if err == nil && cfg.DBName == "" {
+		err = ErrAddress
+	}
+	return cfg, err
+}
+
+func openMySQL(address string) (dialect, error) {
+	cfg, err := mysqlConfig(address)
+	if err != nil {
 		return dialect{}, ErrAddress // not the parser's words: they may hold the password
 	}
 	// Found rows: an update that changes nothing counts, as in SQLite. Strict: an overlong text is refused, never cut.

@@ -119,12 +119,23 @@ func TestCollation(t *testing.T) {
 	}
 }
 
+// Both forms of an address read the same password: somebody who moves to a socket keeps what is before the @.
+func TestAddressesLogin(t *testing.T) {
+	for _, address := range []string{"unix(/no/such/socket)/illumi", "db.example:3306/illumi", "tcp(db.example)/illumi"} {
+		cfg, err := mysqlConfig("a%40nn:p%C3%A4%20ss%3Aw%40rd%2F@" + address)
+		if err != nil || cfg.User != "a@nn" || cfg.Passwd != "pä ss:w@rd/" {
+			t.Errorf("%s: %+v, %v", address, cfg, err)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for _, tt := range []struct{ dsn, where string }{
 		{"mysql://ann:s%40cr%2Fet@127.0.0.1:1/illumi", "127.0.0.1:1/illumi"},
 		{"mysql://ann:s%40cr%2Fet@[::1]:3307/illumi?tls=false", "[::1]:3307/illumi"},
 		{"mysql://ann:s%40cr%2Fet@db.example/illumi", "db.example:3306/illumi"},
 		{"mysql://ann:secret@unix(/no/such/socket)/illumi", "/no/such/socket/illumi"},
+		{"mysql://ann:sec%ret@unix(/no/such/socket)/illumi", ""},
 		{"mysql://ann:s%40cr%2Fet@127.0.0.1:1/", ""},
 		{"mysql://ann:s@cr/et@127.0.0.1:1/illumi", ""},
 		{"mysql://ann:sec%ret@127.0.0.1:1/illumi", ""},
