@@ -98,7 +98,7 @@ func (d *Daemon) adopt(s protocol.Settings, keep bool) {
 		}
 	}
 	changed := s != d.settings
-	d.settings, d.zone = s, zone
+	d.settings, d.wanted, d.zone = s, s, zone
 	if keep && changed {
 		d.onDisk("keep the settings", d.spool.Save(keySettings, s))
 	}

@@ -17,7 +17,7 @@ import (
 // Ask is what a command of this machine asks of the running box, one line of
 // JSON; the box answers with lines of Told until Done.
 type Ask struct {
-	Do        string `json:"do"` // "doctor", "selftest", "practice" or AskRecord
+	Do        string `json:"do"` // "doctor", "selftest", "practice", AskRecord or AskStatus
 	Installer string `json:"installer,omitempty"`
 	Key       string `json:"key,omitempty"` // of the sentence to record
 }
@@ -25,10 +25,14 @@ type Ask struct {
 // AskRecord asks for a sentence to be read aloud at the box.
 const AskRecord = "record"
 
+// AskStatus asks how the box is.
+const AskStatus = "status"
+
 // Told is one line of the answer.
 type Told struct {
 	Item  *protocol.CheckItem `json:"item,omitempty"`
 	Check *protocol.Check     `json:"check,omitempty"` // all of it, at the end
+	Now   *Now                `json:"now,omitempty"`   // to AskStatus
 	Error string              `json:"error,omitempty"`
 	Done  bool                `json:"done,omitempty"`
 }
@@ -91,6 +95,15 @@ func (d *Daemon) serve(ctx context.Context, c net.Conn) {
 		tell(Told{Error: "the question was not understood", Done: true})
 		return
 	}
+	if a.Do == AskStatus {
+		n, err := d.sayNow(ctx)
+		if err != nil {
+			tell(Told{Error: err.Error(), Done: true})
+			return
+		}
+		tell(Told{Now: &n, Done: true})
+		return
+	}
 	check, err := d.do(ctx, a, func(i protocol.CheckItem) { tell(Told{Item: &i}) })
 	last := Told{Done: true}
 	if err != nil {
@@ -132,34 +145,50 @@ func (d *Daemon) do(ctx context.Context, a Ask, shown func(protocol.CheckItem)) 
 // AskBox asks the running box of this machine, and tells each part as soon as
 // it is known. fs.ErrNotExist or a refused connection say that none runs.
 func AskBox(ctx context.Context, control string, a Ask, shown func(protocol.CheckItem)) (protocol.Check, error) {
+	var found protocol.Check
+	err := ask(ctx, control, a, func(t Told) {
+		if t.Item != nil {
+			shown(*t.Item)
+		}
+		if t.Check != nil {
+			found = *t.Check
+		}
+	})
+	return found, err
+}
+
+// AskNow asks the running box of this machine how it is; errors as of AskBox.
+func AskNow(ctx context.Context, control string) (n Now, err error) {
+	err = ask(ctx, control, Ask{Do: AskStatus}, func(t Told) {
+		if t.Now != nil {
+			n = *t.Now
+		}
+	})
+	return n, err
+}
+
+func ask(ctx context.Context, control string, a Ask, told func(Told)) error {
 	c, err := (&net.Dialer{}).DialContext(ctx, "unix", control)
 	if err != nil {
-		return protocol.Check{}, err
+		return err
 	}
 	defer func() { _ = c.Close() }() // all was read
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	if err := json.NewEncoder(c).Encode(a); err != nil {
-		return protocol.Check{}, err
+		return err
 	}
 	in := json.NewDecoder(c)
 	for {
 		var t Told
 		if err := in.Decode(&t); err != nil {
-			return protocol.Check{}, errors.Join(ctx.Err(), fmt.Errorf("the box ended in the middle: %w", err))
+			return errors.Join(ctx.Err(), fmt.Errorf("the box ended in the middle: %w", err))
 		}
-		if t.Item != nil {
-			shown(*t.Item)
+		told(t)
+		switch {
+		case t.Error != "":
+			return errors.New(t.Error)
+		case t.Done:
+			return nil
 		}
-		if !t.Done {
-			continue
-		}
-		var found protocol.Check
-		if t.Check != nil {
-			found = *t.Check
-		}
-		if t.Error != "" {
-			return found, errors.New(t.Error)
-		}
-		return found, nil
 	}
 }

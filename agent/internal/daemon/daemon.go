@@ -144,6 +144,7 @@ type Daemon struct {
 	sealedOnce []flow.Unsent
 	aside      map[string]spool.Item // in the outbox, and no citizen waits for it
 	settings   protocol.Settings
+	wanted     protocol.Settings // by the server; settings, but for what was changed at the box
 	zone       *time.Location
 	view       panel.View
 	report     Report // as last written

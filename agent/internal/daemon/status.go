@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -31,17 +32,47 @@ func (d *Daemon) sendStatus() {
 	if !d.state.Online {
 		return
 	}
-	s := protocol.Status{
-		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: d.unsent(),
-		Uptime: int64(time.Since(d.started).Seconds()), Settings: d.settings.Version, ClockSync: d.clockKnown(),
-		InForce: d.inForce(), Health: d.health(),
-	}
-	free, err := d.spool.Free()
+	s, err := d.status()
 	if err == nil {
-		s.DiskFree = free
 		err = d.o.Link.Status(s)
 	}
 	d.onDisk("send a status", err)
+}
+
+// status is how the box is, for its server and for who stands beside it.
+func (d *Daemon) status() (protocol.Status, error) {
+	free, err := d.spool.Free()
+	return protocol.Status{
+		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: d.unsent(), DiskFree: free,
+		Uptime: int64(time.Since(d.started).Seconds()), Settings: d.settings.Version, ClockSync: d.clockKnown(),
+		InForce: d.inForce(), Health: d.health(),
+	}, err
+}
+
+// Now is how a running box is at this moment: what it tells its server, and
+// which settings that wants.
+type Now struct {
+	protocol.Status
+	Wanted protocol.Settings `json:"wanted"`
+}
+
+// sayNow asks the loop.
+func (d *Daemon) sayNow(ctx context.Context) (Now, error) {
+	type answer struct {
+		now Now
+		err error
+	}
+	got := make(chan answer, 1)
+	d.post(ctx, func() {
+		s, err := d.status()
+		got <- answer{Now{s, d.wanted}, err}
+	})
+	select {
+	case a := <-got:
+		return a.now, a.err
+	case <-ctx.Done():
+		return Now{}, ctx.Err()
+	}
 }
 
 // waiting counts the whispers on the box that are not answered.
