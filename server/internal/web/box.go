@@ -36,7 +36,7 @@ type boxView struct {
 	Heard    bool // the box told how it is
 	Tells    bool // and of its health as well
 	HasBoard bool // and what it is built on
-	Wants    []boxWant
+	Wants    []protocol.Setting
 	Checks   []boxCheck
 	Spoken   []boxClip
 	Groups   []sentences

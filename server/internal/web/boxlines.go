@@ -42,32 +42,15 @@ func needs(d model.Device) string {
 	return strings.Join(bad, ", ")
 }
 
-// boxWant is one setting: as it is wanted, and as the box lives by it.
-type boxWant struct {
-	Name, Wanted, Is string
-	Same             bool
-}
-
 // boxWants compares the settings; nil where the box does not tell its own.
-func boxWants(want protocol.Settings, s protocol.Status, clips int) []boxWant {
+func boxWants(want protocol.Settings, s protocol.Status, clips int) []protocol.Setting {
 	if s.InForce == nil {
 		return nil
 	}
 	is := *s.InForce
-	rows := []boxWant{
-		{Name: "Volume", Wanted: volume(want), Is: volume(is)},
-		{Name: "Quiet from", Wanted: quietWords(want), Is: quietWords(is)},
-		{Name: "Time zone", Wanted: zoneWords(want), Is: zoneWords(is)},
-		{Name: "Language", Wanted: language(want), Is: language(is)},
-		{Name: "Photo", Wanted: pick(want.PhotoAllowed, "allowed", "not allowed"), Is: pick(is.PhotoAllowed, "allowed", "not allowed")},
-		{Name: "Says that a whisper came", Wanted: pick(want.Announce, "yes", "only shines"), Is: pick(is.Announce, "yes", "only shines")},
-		{Name: "Buttons", Wanted: buttons(want.Buttons), Is: buttons(is.Buttons)},
-		{Name: "Own sentences", Wanted: clipWords(clips), Is: pick(is.Clips == "", "none", pick(is.Clips == want.Clips, clipWords(clips), "others"))},
-	}
-	for i := range rows {
-		rows[i].Same = rows[i].Wanted == rows[i].Is || rows[i].Name == "Buttons" && want.Buttons == 0
-	}
-	return rows
+	own := protocol.Setting{Key: "clips", Name: "Own sentences", Wanted: clipWords(clips), Is: pick(is.Clips == "", "none", pick(is.Clips == want.Clips, clipWords(clips), "others"))}
+	own.Same = own.Wanted == own.Is
+	return append(protocol.SettingWords(want, is), own)
 }
 
 func pick(yes bool, a, b string) string {
@@ -75,36 +58,6 @@ func pick(yes bool, a, b string) string {
 		return a
 	}
 	return b
-}
-
-func volume(s protocol.Settings) string { return fmt.Sprintf("%d of 4", s.Volume) }
-
-func quietWords(s protocol.Settings) string {
-	if s.QuietFrom == s.QuietUntil {
-		return "never"
-	}
-	return s.QuietFrom + " until " + s.QuietUntil
-}
-
-func zoneWords(s protocol.Settings) string {
-	if s.TimeZone == "" {
-		return "as the box is set"
-	}
-	return s.TimeZone
-}
-
-func language(s protocol.Settings) string {
-	if s.Language == "en" {
-		return "English"
-	}
-	return s.Language
-}
-
-func buttons(n int) string {
-	if n == 0 {
-		return "all that it has"
-	}
-	return fmt.Sprint(n)
 }
 
 func clipWords(n int) string {
