@@ -26,6 +26,7 @@ func invite(n News) wording {
 		Subject: by + " invites you to illumi",
 		Head:    by + " invites you to illumi.",
 		Says:    []string{"Follow the link, and choose a name and a password.", onceADay},
+		Open:    true,
 		Go:      "Make your account", Why: "You get this mail because somebody wrote your address into an invitation. If you do not know why, delete it.",
 	}
 	if n.Project != "untitled" {
@@ -40,6 +41,7 @@ func signUp(News) wording {
 		Subject: "Confirm your address for illumi",
 		Head:    "Confirm that this is your address.",
 		Says:    []string{"Follow the link, and choose a name and a password.", onceADay},
+		Open:    true,
 		Go:      "Make your account", Why: "You get this mail because somebody asked for an account with your address. If it was not you, delete it.",
 	}
 }
@@ -49,6 +51,7 @@ func reset(News) wording {
 		Subject: "A new password for illumi",
 		Head:    "Choose a new password.",
 		Says:    []string{"Your old password works until you have chosen a new one.", onceADay},
+		Open:    true,
 		Go:      "Choose a new password", Why: "You get this mail because somebody asked for a new password. If it was not you, delete it.",
 	}
 }
@@ -59,6 +62,7 @@ func passwordChanged(n News) wording {
 		Head:    "Your password was changed.",
 		Says:    []string{"You were signed out everywhere else.", "If it was not you, ask for a new password now, and tell your administrator."},
 		Facts:   [][2]string{{"Changed", n.day(n.Now)}},
+		Open:    true,
 		Go:      "Ask for a new password", Why: "You get this mail so that nobody can change your password unseen.",
 	}
 }

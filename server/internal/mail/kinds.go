@@ -58,6 +58,7 @@ type wording struct {
 	Go      string // what the link does
 	Fetch   string // what the second link does
 	Why     string
+	Open    bool // the link needs no account: it makes one, or a new password
 
 	Link, Download, Host string
 }

@@ -154,3 +154,22 @@ func TestDay(t *testing.T) {
 		}
 	}
 }
+
+// Who is invited has no account yet, and who forgot a password cannot sign in: their mails must not ask for it.
+func TestRender_SignIn(t *testing.T) {
+	for kind := range kinds {
+		open := kind == KindInvite || kind == KindSignUp || kind == KindReset || kind == KindPasswordChanged
+		got, err := Render(kind, news())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{got.Text, got.HTML} {
+			if strings.Contains(s, "you to sign in") == open {
+				t.Errorf("%s:\n%s", kind, s)
+			}
+		}
+		if strings.Contains(got.Text, "\n\n\n") || !strings.Contains(got.Text, "\n\n-- \n") {
+			t.Errorf("%s: gaps in the text:\n%s", kind, got.Text)
+		}
+	}
+}
