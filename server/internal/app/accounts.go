@@ -28,3 +28,8 @@ func (m accountMails) ComposeAccount(kind string, n auth.News, to string) (model
 func (a *App) mayInvite(ctx context.Context, actor model.Actor, project string) error {
 	return a.relay.Allowed(ctx, actor, project, model.People)
 }
+
+// joined lets the project's history tell who works on it from now on.
+func (a *App) joined(ctx context.Context, tx *store.Tx, m model.Member) (func(), error) {
+	return a.relay.NoteJoined(ctx, tx, m)
+}

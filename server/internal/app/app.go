@@ -146,7 +146,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.metrics = a.measured()
 	a.auth = auth.New(auth.Options{
 		Store: a.store, Key: key, Secure: a.public.Scheme == "https", Log: log, Now: time.Now,
-		MayInvite: a.mayInvite, Mails: accountMails{a}, MailQueued: teller{a}.MailQueued, PublicURL: a.PublicURL,
+		MayInvite: a.mayInvite, Joined: a.joined, Mails: accountMails{a}, MailQueued: teller{a}.MailQueued, PublicURL: a.PublicURL,
 	})
 	a.relay = relay.New(relay.Options{
 		Store: a.store, Teller: teller{a}, Composer: composer{a.public}, Now: time.Now, Log: log, Codes: codes{key},

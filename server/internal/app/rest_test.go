@@ -132,7 +132,7 @@ func TestREST_EveryOperation(t *testing.T) {
 		file = w.Origin[0].ID
 	}
 	var hook, delivery struct{ ID string }
-	s.owner.json("POST", "/api/v1/projects/"+s.project+"/hooks", map[string]any{"url": "https://example.org/", "types": []string{"none"}}).json(t, 201, &hook)
+	s.owner.json("POST", "/api/v1/projects/"+s.project+"/hooks", map[string]any{"url": "https://example.org/", "types": []string{model.EventLateFull}}).json(t, 201, &hook)
 	s.owner.json("POST", "/api/v1/hooks/"+hook.ID+"/disable", nil).json(t, 200, &struct{}{})
 	s.owner.do("POST", "/api/v1/hooks/"+hook.ID+"/test", nil).json(t, 202, &delivery)
 	s.owner.json("POST", "/api/v1/hooks/"+hook.ID+"/enable", nil).json(t, 200, &struct{}{})

@@ -181,7 +181,7 @@ func TestRoutes_Rights(t *testing.T) {
 		}
 	}
 	spare := r.enrol("spare")
-	hook := must(r.relay.CreateHook(t.Context(), operator, model.Hook{ProjectID: r.projectOf(whisper), URL: "https://example.org/", Kinds: []string{"none"}}))(t)
+	hook := must(r.relay.CreateHook(t.Context(), operator, model.Hook{ProjectID: r.projectOf(whisper), URL: "https://example.org/", Kinds: []string{model.EventLateFull}}))(t)
 	var boss model.User
 	if err := r.store.View(t.Context(), func(tx *store.Tx) (err error) {
 		boss, err = tx.UserByEmail(t.Context(), "admin@example.org")

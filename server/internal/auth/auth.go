@@ -38,6 +38,9 @@ type Options struct {
 	// MayInvite says whether somebody may bring people into a project; nil lets
 	// administrators alone.
 	MayInvite func(ctx context.Context, actor model.Actor, project string) error
+	// Joined writes down, in the same transaction, that somebody works on a
+	// project from now on; what it returns is called after the commit. It may be nil.
+	Joined func(ctx context.Context, tx *store.Tx, m model.Member) (committed func(), err error)
 	// Mails writes mails about accounts, MailQueued is told of each; both may be nil.
 	Mails      Mails
 	MailQueued func()
@@ -56,6 +59,7 @@ type Service struct {
 	known    http.Cookie // the cookie of a browser that was signed in before
 
 	mayProject func(ctx context.Context, actor model.Actor, project string) error
+	joined     func(ctx context.Context, tx *store.Tx, m model.Member) (func(), error)
 	mails      Mails
 	mailQueued func()
 	publicURL  func() string
@@ -64,7 +68,7 @@ type Service struct {
 // New makes a Service.
 func New(o Options) *Service {
 	s := &Service{store: o.Store, key: o.Key, log: o.Log, now: o.Now, hasher: newHasher(),
-		mayProject: o.MayInvite, mails: o.Mails, mailQueued: o.MailQueued, publicURL: o.PublicURL}
+		mayProject: o.MayInvite, joined: o.Joined, mails: o.Mails, mailQueued: o.MailQueued, publicURL: o.PublicURL}
 	if s.now == nil {
 		s.now = time.Now
 	}

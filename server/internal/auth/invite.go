@@ -68,11 +68,13 @@ func (s *Service) Invite(ctx context.Context, actor model.Actor, r InviteRequest
 	}
 	made, address := s.newTicket(model.Ticket{Kind: model.TicketInvite, Email: r.Email, Role: r.Role, ProjectID: r.Project,
 		ProjectRole: r.ProjectRole, CreatedBy: actor.UserID})
+	var committed func()
 	err = s.store.Tx(ctx, func(tx *store.Tx) error {
-		link, t = "", model.Ticket{}
+		link, t, committed = "", model.Ticket{}, func() {}
 		u, err := tx.UserByEmail(ctx, r.Email)
 		if err == nil {
-			return s.inviteKnown(ctx, tx, actor, u, r)
+			committed, err = s.inviteKnown(ctx, tx, actor, u, r)
+			return err
 		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -99,22 +101,33 @@ func (s *Service) Invite(ctx context.Context, actor model.Actor, r InviteRequest
 	if err != nil {
 		return "", model.Ticket{}, fmt.Errorf("invite somebody: %w", err)
 	}
+	committed()
 	s.mailed()
 	return link, t, nil
 }
 
-func (s *Service) inviteKnown(ctx context.Context, tx *store.Tx, actor model.Actor, u model.User, r InviteRequest) error {
+// inviteKnown gives somebody with an account the part at once. No mail tells of
+// it: it shows in the person's list of projects, and in the project's history.
+func (s *Service) inviteKnown(ctx context.Context, tx *store.Tx, actor model.Actor, u model.User, r InviteRequest) (committed func(), err error) {
 	if r.Project == "" {
-		return model.RefuseField("email", "This person has an account already.", "Look for the address in the list of people.")
+		return nil, model.RefuseField("email", "This person has an account already.", "Look for the address in the list of people.")
 	}
 	if u.Ended(s.now()) {
-		return model.RefuseField("email", "This person's account has ended.", "Ask your administrator to enable it again.")
+		return nil, model.RefuseField("email", "This person's account has ended.", "Ask your administrator to enable it again.")
 	}
-	err := tx.AddMember(ctx, model.Member{ProjectID: r.Project, UserID: u.ID, Role: r.ProjectRole, AddedBy: actor.UserID, AddedAt: s.now()})
+	committed, err = s.join(ctx, tx, model.Member{ProjectID: r.Project, UserID: u.ID, Role: r.ProjectRole, AddedBy: actor.UserID, AddedAt: s.now()})
 	if errors.Is(err, store.ErrExists) {
-		return model.RefuseField("email", "This person works on the project already.", "Change the part in the list of people.")
+		return nil, model.RefuseField("email", "This person works on the project already.", "Change the part in the list of people.")
 	}
-	return err
+	return committed, err
+}
+
+// join gives a part in a project, and leaves a line in its history.
+func (s *Service) join(ctx context.Context, tx *store.Tx, m model.Member) (committed func(), err error) {
+	if err := tx.AddMember(ctx, m); err != nil || s.joined == nil {
+		return func() {}, err
+	}
+	return s.joined(ctx, tx, m)
 }
 
 // Invitations lists the invitations into a project, or to the server alone,
@@ -176,6 +189,7 @@ func (s *Service) Accept(ctx context.Context, token, name, password, ip string) 
 	if u.PasswordHash, err = s.hasher.hash(ctx, password); err != nil {
 		return model.User{}, err
 	}
+	var committed func()
 	err = s.store.Tx(ctx, func(tx *store.Tx) error {
 		if err := useTicket(ctx, tx, t.ID, u.ID, s.now()); err != nil {
 			return err
@@ -183,14 +197,16 @@ func (s *Service) Accept(ctx context.Context, token, name, password, ip string) 
 		if err := addUser(ctx, tx, u); err != nil {
 			return err
 		}
-		if t.ProjectID == "" {
+		if committed = func() {}; t.ProjectID == "" {
 			return nil
 		}
-		return tx.AddMember(ctx, model.Member{ProjectID: t.ProjectID, UserID: u.ID, Role: t.ProjectRole, AddedBy: t.CreatedBy, AddedAt: s.now()})
+		committed, err = s.join(ctx, tx, model.Member{ProjectID: t.ProjectID, UserID: u.ID, Role: t.ProjectRole, AddedBy: t.CreatedBy, AddedAt: s.now()})
+		return err
 	})
 	if err != nil {
 		return model.User{}, fmt.Errorf("accept an invitation: %w", err)
 	}
+	committed()
 	return u, nil
 }
 

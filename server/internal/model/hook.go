@@ -41,8 +41,8 @@ func CheckHook(address string, kinds []string) error {
 		return RefuseField("url", "This address carries a password or a fragment.", "Leave out what stands before @ and after #.")
 	}
 	for _, k := range kinds {
-		if len(k) > 40 || len(kinds) > 20 || k == "" {
-			return RefuseField("types", "These types of events make no sense.", "Name types as the history does, or none for all.")
+		if !slices.ContainsFunc(eventKinds, func(known EventKind) bool { return known.Name == k }) {
+			return RefuseField("types", "There is no such type of events.", "Choose types of the list, or none for all.")
 		}
 	}
 	return nil

@@ -301,10 +301,6 @@ const (
 	MailFailed MailState = "failed" // given up; shown on the page
 )
 
-// EventLateFull is the kind of the event that the last late reply that is kept
-// for a hop leaves: more of them are refused.
-const EventLateFull = "late full"
-
 // Event is a line of a whisper's history.
 type Event struct {
 	ID        string

@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // SkipMode says what happens when a turn's last deadline passes.
 type SkipMode string
@@ -14,10 +18,38 @@ const (
 // Deadlines are counted in the site's waking hours, from the moment that a
 // whisper lies on a box. Zero switches one off.
 type Deadlines struct {
-	Remind time.Duration `json:"remind_us"`
-	Ask    time.Duration `json:"ask_us"`
-	Skip   time.Duration `json:"skip_us"`
-	Mode   SkipMode      `json:"mode"`
+	Remind, Ask, Skip time.Duration
+	Mode              SkipMode
+}
+
+// storedDeadlines is how Deadlines are written: in microseconds, as all times of
+// the database. Rows of the first versions hold nanoseconds, under names that
+// said otherwise; they are read as what they are, and written anew.
+type storedDeadlines struct {
+	Remind int64    `json:"remind_micros"`
+	Ask    int64    `json:"ask_micros"`
+	Skip   int64    `json:"skip_micros"`
+	Mode   SkipMode `json:"mode"`
+
+	OldRemind time.Duration `json:"remind_us,omitempty"`
+	OldAsk    time.Duration `json:"ask_us,omitempty"`
+	OldSkip   time.Duration `json:"skip_us,omitempty"`
+}
+
+// MarshalJSON writes the deadlines for the database.
+func (d Deadlines) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedDeadlines{Remind: d.Remind.Microseconds(), Ask: d.Ask.Microseconds(), Skip: d.Skip.Microseconds(), Mode: d.Mode})
+}
+
+// UnmarshalJSON reads deadlines of the database, old ones as well.
+func (d *Deadlines) UnmarshalJSON(text []byte) error {
+	var s storedDeadlines
+	if err := json.Unmarshal(text, &s); err != nil {
+		return fmt.Errorf("model: read deadlines: %w", err)
+	}
+	micros := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	*d = Deadlines{Remind: micros(s.Remind) + s.OldRemind, Ask: micros(s.Ask) + s.OldAsk, Skip: micros(s.Skip) + s.OldSkip, Mode: s.Mode}
+	return nil
 }
 
 // DefaultDeadlines are those of people.md 3.1.

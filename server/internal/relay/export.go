@@ -60,7 +60,7 @@ func (s *Service) Export(ctx context.Context, actor model.Actor, wish ExportWish
 		if wish.Media {
 			detail = "data and media"
 		}
-		w.events = append(w.events, model.Event{ProjectID: wish.Project, UserID: actor.UserID, Kind: "exported", Detail: detail, At: w.now})
+		w.events = append(w.events, model.Event{ProjectID: wish.Project, UserID: actor.UserID, Kind: model.EventExported, Detail: detail, At: w.now})
 		return nil
 	})
 	return e, err

@@ -73,7 +73,7 @@ func (s *Service) PreparedExport(ctx context.Context, actor model.Actor, id stri
 		if p.State != model.PreparedReady || !w.now.Before(p.ExpiresAt) {
 			return model.Refuse(protocol.CodeConflict, "This export cannot be fetched.", "Look at the export page to see where it stands.")
 		}
-		w.events = append(w.events, model.Event{ProjectID: p.ProjectID, UserID: actor.UserID, Kind: "exported", Detail: "prepared " + p.ID, At: w.now})
+		w.events = append(w.events, model.Event{ProjectID: p.ProjectID, UserID: actor.UserID, Kind: model.EventExported, Detail: "prepared " + p.ID, At: w.now})
 		return nil
 	})
 	return p, err

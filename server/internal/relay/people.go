@@ -31,13 +31,21 @@ func (s *Service) Members(ctx context.Context, actor model.Actor, project string
 	return list, err
 }
 
+// NoteJoined writes the line of history of a part that somebody got, in the
+// transaction that gave it. Call what it returns once that is committed.
+func (s *Service) NoteJoined(ctx context.Context, tx *store.Tx, m model.Member) (committed func(), err error) {
+	w := &work{Tx: tx, now: s.now().Truncate(time.Microsecond)}
+	w.events = append(w.events, model.Event{ProjectID: m.ProjectID, UserID: m.AddedBy, Kind: model.EventJoined, Detail: m.UserID, At: w.now})
+	return func() { s.told(w) }, w.keepEvents(ctx)
+}
+
 // ChangeMember gives a person another role or end in a project. The last owner
 // whose part has no end stays one.
 func (s *Service) ChangeMember(ctx context.Context, actor model.Actor, project, user string, role model.ProjectRole, expires time.Time) error {
 	if !slices.Contains(model.ProjectRoles(), role) {
 		return model.RefuseField("role", "This role does not exist.", "Choose owner, researcher, moderator or viewer.")
 	}
-	return s.settlePeople(ctx, actor, project, user, "role changed", func(w *work, m model.Member) error {
+	return s.settlePeople(ctx, actor, project, user, model.EventRoleChanged, func(w *work, m model.Member) error {
 		if m.Role == model.ProjectOwner && (role != model.ProjectOwner || !expires.IsZero()) {
 			if err := anotherOwner(ctx, w, project, user); err != nil {
 				return err
@@ -49,7 +57,7 @@ func (s *Service) ChangeMember(ctx context.Context, actor model.Actor, project, 
 
 // RemoveMember ends a person's part in a project. Who works on it may leave.
 func (s *Service) RemoveMember(ctx context.Context, actor model.Actor, project, user string) error {
-	return s.settlePeople(ctx, actor, project, user, "left", func(w *work, m model.Member) error {
+	return s.settlePeople(ctx, actor, project, user, model.EventLeft, func(w *work, m model.Member) error {
 		if m.Role == model.ProjectOwner {
 			if err := anotherOwner(ctx, w, project, user); err != nil {
 				return err
@@ -61,7 +69,7 @@ func (s *Service) RemoveMember(ctx context.Context, actor model.Actor, project, 
 
 func (s *Service) settlePeople(ctx context.Context, actor model.Actor, project, user, kind string, change func(*work, model.Member) error) error {
 	verb := model.People
-	if kind == "left" && user == actor.UserID && actor.Token == "" {
+	if kind == model.EventLeft && user == actor.UserID && actor.Token == "" {
 		verb = model.See // everybody may leave
 	}
 	return s.do(ctx, func(w *work) error {

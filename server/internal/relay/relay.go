@@ -115,6 +115,12 @@ func (s *Service) do(ctx context.Context, fn func(*work) error) error {
 	if err != nil {
 		return err
 	}
+	s.told(w)
+	return nil
+}
+
+// told counts what was committed, and tells it.
+func (s *Service) told(w *work) {
 	if s.count != nil {
 		for _, e := range w.events {
 			s.count(e.Kind)
@@ -123,7 +129,6 @@ func (s *Service) do(ctx context.Context, fn func(*work) error) error {
 	for _, notice := range w.notices {
 		notice(s.tell)
 	}
-	return nil
 }
 
 // step lets route decide on one event and saves what it says. The reply is the
@@ -225,7 +230,7 @@ func (s *Service) note(ctx context.Context, w *work, wh model.Whisper, n route.N
 
 // byHand are the lines of history that a person causes; those beside them in
 // the same transaction are consequences.
-var byHand = []string{"started", "paused", "resumed", "ended"}
+var byHand = []string{model.EventStarted, model.EventPaused, model.EventResumed, model.EventEnded}
 
 // keepEvents numbers and writes the history's new lines, last of all: the
 // project's counter is locked from here to the commit, and no longer.

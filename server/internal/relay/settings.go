@@ -20,7 +20,7 @@ func (s *Service) ChangeProject(ctx context.Context, actor model.Actor, id strin
 			return err
 		}
 		p.Title, p.Forwarding, p.Hold, p.Settings = change.Title, change.Forwarding, change.Hold, change.Settings
-		w.events = append(w.events, model.Event{ProjectID: id, UserID: actor.UserID, Kind: "settings changed", At: w.now})
+		w.events = append(w.events, model.Event{ProjectID: id, UserID: actor.UserID, Kind: model.EventSettings, At: w.now})
 		return w.UpdateProject(ctx, p)
 	})
 }

@@ -46,7 +46,7 @@ func (s *Service) Share(ctx context.Context, actor model.Actor, whisper, label s
 			ID: store.NewID(), TokenHash: protocol.HashSecret(secret), WhisperID: whisper, Label: label, HideFaces: hideFaces,
 			CreatedBy: actor.UserID, CreatedAt: w.now, ExpiresAt: w.now.AddDate(0, 0, days),
 		}
-		w.events = append(w.events, model.Event{ProjectID: wh.ProjectID, WhisperID: whisper, UserID: actor.UserID, Kind: "shared", At: w.now})
+		w.events = append(w.events, model.Event{ProjectID: wh.ProjectID, WhisperID: whisper, UserID: actor.UserID, Kind: model.EventShared, At: w.now})
 		return w.AddShare(ctx, link)
 	})
 	return secret, link, err

@@ -90,7 +90,7 @@ func (s *Service) endByHand(ctx context.Context, w *work, wh model.Whisper, d De
 	w.by = by
 	next, err := s.step(ctx, w, wh, route.End{}, nil)
 	if err == nil && wh.State != next.State {
-		s.decided(w, next, route.Decided{Position: h.Position, Kind: "end decided", By: by, Why: why})
+		s.decided(w, next, route.Decided{Position: h.Position, Kind: model.EventEndDecided, By: by, Why: why})
 	}
 	return next, err
 }
@@ -232,7 +232,7 @@ func (s *Service) markRemoved(ctx context.Context, w *work, d model.Device) erro
 			}
 			h.Course.NeedsAt, h.Course.Why = w.now, WhyRemoved
 			changed = true
-			s.decided(w, wh, route.Decided{Position: h.Position, Kind: "box removed"})
+			s.decided(w, wh, route.Decided{Position: h.Position, Kind: model.EventBoxRemoved})
 		}
 		if !changed {
 			continue

@@ -164,7 +164,7 @@ func start(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
 	w.State = model.WhisperTravelling
 	w.StartedAt = now
 	w, actions := advance(w, now)
-	return w, append([]Action{Note{Kind: "started"}}, actions...), nil
+	return w, append([]Action{Note{Kind: model.EventStarted}}, actions...), nil
 }
 
 // advance gives the turn to the first hop that is not over, or completes the
@@ -188,7 +188,7 @@ func advance(w model.Whisper, now time.Time) (model.Whisper, []Action) {
 	}
 	w.State = model.WhisperComplete
 	w.CompletedAt = now
-	return w, []Action{Note{Kind: "complete"}, Complete{}}
+	return w, []Action{Note{Kind: model.EventComplete}, Complete{}}
 }
 
 func offered(w model.Whisper, e Offered, now time.Time) (model.Whisper, []Action, error) {
@@ -203,7 +203,7 @@ func offered(w model.Whisper, e Offered, now time.Time) (model.Whisper, []Action
 	h.Epoch++
 	h.Seq = e.Seq
 	h.OfferedAt = now
-	return w, append([]Action{Note{h.Position, "offered"}}, startClocks(w, h, e.Clock, now)...), nil
+	return w, append([]Action{Note{h.Position, model.EventOffered}}, startClocks(w, h, e.Clock, now)...), nil
 }
 
 func progressed(w model.Whisper, e Progressed, now time.Time) (model.Whisper, []Action, error) {
@@ -249,7 +249,7 @@ func replied(w model.Whisper, e Replied, now time.Time) (model.Whisper, []Action
 		return w, nil, err
 	}
 	if !h.State.AtBox() || h.Epoch != e.Epoch {
-		return w, []Action{KeepLate{h.Position}, Note{h.Position, "late"}}, nil
+		return w, []Action{KeepLate{h.Position}, Note{h.Position, model.EventLate}}, nil
 	}
 	// A reply proves that the whisper had arrived and was heard, even where the
 	// box's own word of it got lost.
@@ -259,7 +259,7 @@ func replied(w model.Whisper, e Replied, now time.Time) (model.Whisper, []Action
 	h.ReplyID = e.Reply
 	h.ReceivedAt = now
 	h.Course.NeedsAt = time.Time{}
-	actions := []Action{Accept{h.Position}, Free{h.Position, h.DeviceID}, Note{h.Position, "received"}}
+	actions := []Action{Accept{h.Position}, Free{h.Position, h.DeviceID}, Note{h.Position, model.EventReceived}}
 	if w.Forwarding == model.ForwardPause {
 		h.State = model.HopHeld
 		h.HoldUntil = now.Add(w.Hold)
@@ -278,7 +278,7 @@ func releaseHolds(w *model.Whisper, now time.Time) (actions []Action) {
 		if h.State == model.HopHeld && !now.Before(h.HoldUntil) {
 			h.State = model.HopApproved
 			h.ApprovedAt = now
-			actions = append(actions, Note{h.Position, "approved"})
+			actions = append(actions, Note{h.Position, model.EventApproved})
 		}
 	}
 	return actions
@@ -310,7 +310,7 @@ func takenBack(w model.Whisper, e TakenBack, now time.Time) (model.Whisper, []Ac
 	}
 	h.ReplyID = ""
 	h.ReceivedAt, h.HoldUntil, h.SavedAt, h.RecordingAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	actions := []Action{GiveBack{h.Position}, Note{h.Position, "taken back"}}
+	actions := []Action{GiveBack{h.Position}, Note{h.Position, model.EventTakenBack}}
 	if h.State.AtBox() {
 		actions = append(actions, startClocks(w, h, e.Clock, now)...)
 	}
@@ -324,7 +324,7 @@ func pause(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
 	case model.WhisperTravelling:
 		w.State = model.WhisperPaused
 		w.Policy.PausedAt = now
-		return w, []Action{Note{Kind: "paused"}}, nil
+		return w, []Action{Note{Kind: model.EventPaused}}, nil
 	}
 	return w, nil, refuseState(w, "Only a travelling whisper can pause.")
 }
@@ -338,7 +338,7 @@ func resume(w model.Whisper, e Resume, now time.Time) (model.Whisper, []Action, 
 		return w, nil, refuseState(w, "Only a paused whisper can go on.")
 	}
 	w.State = model.WhisperTravelling
-	actions := append([]Action{Note{Kind: "resumed"}}, shiftClocks(&w, e.Clock, now)...)
+	actions := append([]Action{Note{Kind: model.EventResumed}}, shiftClocks(&w, e.Clock, now)...)
 	for _, h := range w.Hops {
 		if h.State == model.HopHeld {
 			return w, append(actions, Wake{h.HoldUntil}), nil
@@ -358,7 +358,7 @@ func end(w model.Whisper, now time.Time) (model.Whisper, []Action, error) {
 	}
 	w.State = model.WhisperEnded
 	w.EndedAt = now
-	actions := []Action{Note{Kind: "ended"}}
+	actions := []Action{Note{Kind: model.EventEnded}}
 	for i := range w.Hops {
 		h := &w.Hops[i]
 		switch {

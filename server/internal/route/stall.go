@@ -144,25 +144,25 @@ func deadlines(w *model.Whisper, h *model.Hop, c Clock, now time.Time) []Action 
 	due := func(at, done time.Time) bool { return !at.IsZero() && done.IsZero() && !now.Before(at) }
 	switch {
 	case due(k.SkipAt, k.UrgedAt) && w.Policy.Deadlines.Mode == model.SkipAuto:
-		return append(passOver(h, "", WhyNoAnswer, now), Decided{h.Position, "skipped", "", WhyNoAnswer})
+		return append(passOver(h, "", WhyNoAnswer, now), Decided{h.Position, model.EventSkipped, "", WhyNoAnswer})
 	case due(k.SkipAt, k.UrgedAt):
 		setOnce(&k.RemindedAt, now)
 		setOnce(&k.AskedAt, now)
 		setOnce(&k.NeedsAt, now)
 		k.UrgedAt = now
-		return []Action{Ask{h.Position, true}, Note{h.Position, "decision needed"}}
+		return []Action{Ask{h.Position, true}, Note{h.Position, model.EventDecisionNeeded}}
 	case due(k.AskAt, k.AskedAt):
 		setOnce(&k.RemindedAt, now)
 		setOnce(&k.NeedsAt, now)
 		k.AskedAt = now
-		return append([]Action{Ask{h.Position, false}, Note{h.Position, "no answer"}}, wake(*w, h)...)
+		return append([]Action{Ask{h.Position, false}, Note{h.Position, model.EventNoAnswer}}, wake(*w, h)...)
 	case due(k.RemindAt, k.RemindedAt):
 		if at := Daytime(now, c); at.After(now) {
 			k.RemindAt = at // the server slept; nobody is rung at night for it
 			return wake(*w, h)
 		}
 		k.RemindedAt = now
-		return append([]Action{Remind{h.Position, h.DeviceID}, Note{h.Position, "reminded"}}, wake(*w, h)...)
+		return append([]Action{Remind{h.Position, h.DeviceID}, Note{h.Position, model.EventReminded}}, wake(*w, h)...)
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func decide(w model.Whisper, e Decide, now time.Time) (model.Whisper, []Action, 
 	case Wait:
 		return wait(w, h, e, now)
 	case Skip:
-		actions := append(passOver(h, e.By, e.Why, now), Decided{h.Position, "skipped", e.By, e.Why})
+		actions := append(passOver(h, e.By, e.Why, now), Decided{h.Position, model.EventSkipped, e.By, e.Why})
 		w, more := advance(w, now)
 		return w, append(actions, more...), nil
 	case Replace:
@@ -223,7 +223,7 @@ func wait(w model.Whisper, h *model.Hop, e Decide, now time.Time) (model.Whisper
 	if d.Skip > 0 {
 		k.SkipAt = After(now, max(d.Skip, more), e.Clock)
 	}
-	return w, append([]Action{Decided{h.Position, "waited", e.By, e.Why}}, wake(w, h)...), nil
+	return w, append([]Action{Decided{h.Position, model.EventWaited, e.By, e.Why}}, wake(w, h)...), nil
 }
 
 // replace passes a turn over and puts another box's turn right after it.
@@ -237,7 +237,7 @@ func replace(w model.Whisper, h *model.Hop, e Decide, now time.Time) (model.Whis
 		return w, nil, refuseState(w, "This chain is as long as a chain can be.")
 	}
 	at := h.Position
-	actions := append(passOver(h, e.By, e.Why, now), Decided{at, "replaced", e.By, e.Why})
+	actions := append(passOver(h, e.By, e.Why, now), Decided{at, model.EventReplaced, e.By, e.Why})
 	w.Hops = slices.Insert(w.Hops, at, model.Hop{
 		ID: e.NewHop, WhisperID: w.ID, DeviceID: e.Device, State: model.HopPlanned,
 	})
@@ -267,7 +267,7 @@ func postpone(w model.Whisper, h *model.Hop, e Decide, now time.Time) (model.Whi
 	if had {
 		actions = []Action{Withdraw{moved.Position, moved.DeviceID}, Free{moved.Position, moved.DeviceID}}
 	}
-	actions = append(actions, Decided{moved.Position, "postponed", e.By, e.Why})
+	actions = append(actions, Decided{moved.Position, model.EventPostponed, e.By, e.Why})
 	w, more := advance(w, now)
 	return w, append(actions, more...), nil
 }

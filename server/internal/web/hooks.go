@@ -29,7 +29,7 @@ type hooksView struct {
 	Project model.Project
 	Hooks   []hookRow
 	Full    bool
-	Kinds   []string // that can be chosen
+	Kinds   []model.EventKind // that can be chosen
 	URL     string
 	Chosen  []string
 	// Made is the hook that was just made, with its secret: it is shown once.
@@ -56,10 +56,6 @@ type deliveryRow struct {
 	State state
 	Type  string
 }
-
-// hookKinds are the events that somebody may want to choose; a hook without a
-// choice gets these and all others.
-var hookKinds = []string{"started", "offered", "delivered", "heard", "received", "approved", "taken back", "late", "paused", "resumed", "ended", "complete"}
 
 func hookRowOf(h model.Hook) hookRow {
 	if h.DisabledAt.IsZero() {
@@ -105,7 +101,7 @@ func (w *Web) hooksPage(c echo.Context, status int, v hooksView, e *model.Error)
 	for _, h := range hooks {
 		v.Hooks = append(v.Hooks, hookRowOf(h))
 	}
-	v.Full, v.Kinds = len(hooks) >= model.MaxHooks, hookKinds
+	v.Full, v.Kinds = len(hooks) >= model.MaxHooks, model.EventKinds()
 	return w.show(c, status, "hooks", page{Title: "Webhooks", Nav: "projects", Data: v, Error: e})
 }
 
