@@ -38,8 +38,9 @@ func mediaName(v relay.View, f model.File) string {
 	if f.Role == protocol.RoleAudio {
 		what = "recording"
 	}
-	beside := ""
+	beside, position := "", f.Position
 	if h, ok := v.Whisper.HopByID(f.HopID); ok {
+		position = h.Position // it may have moved after a late answer to it came
 		who = slug(v.Boxes[h.DeviceID].Name, 40)
 		if f.ReplyID != h.ReplyID {
 			beside = "_late-" + f.ReplyID[max(0, len(f.ReplyID)-6):]
@@ -48,7 +49,7 @@ func mediaName(v relay.View, f model.File) string {
 	if f.Variant != plainVariant(f) {
 		what += "_" + string(f.Variant)
 	}
-	return fmt.Sprintf("%02d_%s_%s%s%s", f.Position, who, what, beside, f.Extension())
+	return fmt.Sprintf("%02d_%s_%s%s%s", position, who, what, beside, f.Extension())
 }
 
 // slug makes a name of letters and digits, accents and all, that every file

@@ -112,7 +112,7 @@ func chainDocOf(v relay.View, chain string, media map[string]string) chainDoc {
 		Policy: policyDoc{Forwarding: string(w.Forwarding), HoldSeconds: w.Hold.Seconds(),
 			RemindSeconds: w.Policy.Deadlines.Remind.Seconds(), AskSeconds: w.Policy.Deadlines.Ask.Seconds(),
 			SkipSeconds: w.Policy.Deadlines.Skip.Seconds(), SkipMode: string(w.Policy.Deadlines.Mode), TurnsPerWeek: w.Policy.TurnsPerWeek},
-		Origin: fileDocs(v, 0, "", true, media), Turns: []turnDoc{}, Beside: []answerDoc{},
+		Origin: fileDocs(v, "", true, media), Turns: []turnDoc{}, Beside: []answerDoc{},
 	}
 	d.Order.Travelled = []string{}
 	for _, h := range w.Hops {
@@ -150,12 +150,12 @@ func planned(v relay.View) []string {
 
 func answerDocOf(v relay.View, h model.Hop, r model.Reply, media map[string]string) answerDoc {
 	return answerDoc{ID: r.ID, Position: h.Position, Participant: v.Boxes[h.DeviceID].Name, State: string(r.State), Take: r.Take,
-		ReceivedAt: when(r.ReceivedAt), Facts: r.Facts, Files: fileDocs(v, h.Position, r.ID, false, media)}
+		ReceivedAt: when(r.ReceivedAt), Facts: r.Facts, Files: fileDocs(v, r.ID, false, media)}
 }
 
-func fileDocs(v relay.View, position int, reply string, seed bool, media map[string]string) []fileDoc {
+func fileDocs(v relay.View, reply string, seed bool, media map[string]string) []fileDoc {
 	docs := []fileDoc{}
-	for _, f := range filesOf(v, position, reply, seed) {
+	for _, f := range filesOf(v, reply, seed) {
 		docs = append(docs, fileDoc{Role: string(f.Role), Variant: string(f.Variant), Name: media[f.ID], Size: f.Size, SHA256: f.SHA256,
 			Type: f.Type, Seconds: f.Duration.Seconds(), Width: f.Width, Height: f.Height})
 	}

@@ -145,9 +145,8 @@ func replyOf(v relay.View, id string) *model.Reply {
 // turnRow is one line; h is nil for the seed, r where there is no answer.
 func turnRow(v relay.View, chain string, h *model.Hop, r *model.Reply, media map[string]string) []string {
 	row := map[string]string{"whisper": chain, "whisper_id": v.Whisper.ID, "title": v.Whisper.Title, "position": "0", "state": "seed"}
-	position, reply := 0, ""
+	reply := ""
 	if h != nil {
-		position = h.Position
 		row["position"], row["planned_position"] = strconv.Itoa(h.Position), place(h.Course.Planned)
 		row["participant"], row["state"], row["reason"] = v.Boxes[h.DeviceID].Name, string(h.State), h.Course.Why
 		for name, at := range map[string]time.Time{
@@ -167,7 +166,7 @@ func turnRow(v relay.View, chain string, h *model.Hop, r *model.Reply, media map
 		row["reply_id"], row["take"], row["takes"], row["plays"] = r.ID, strconv.Itoa(r.Take), place(r.Facts.Takes), place(r.Facts.Plays)
 		row["photo"], row["sent_by"], row["tone_end_ms"] = r.Facts.Photo, r.Facts.SentBy, place(int(r.Facts.ToneEndMS))
 	}
-	for _, f := range filesOf(v, position, reply, h == nil) {
+	for _, f := range filesOf(v, reply, h == nil) {
 		if f.Variant != plainVariant(f) {
 			continue
 		}
@@ -190,14 +189,11 @@ func cells(columns []column, row map[string]string) []string {
 }
 
 // filesOf are the files of one answer, or of the seed.
-func filesOf(v relay.View, position int, reply string, seed bool) []model.File {
-	var out []model.File
-	for _, f := range v.Files {
-		if f.Position == position && f.ReplyID == reply && (seed || reply != "") {
-			out = append(out, f)
-		}
+func filesOf(v relay.View, reply string, seed bool) []model.File {
+	if reply == "" && !seed {
+		return nil
 	}
-	return out
+	return v.FilesOf(reply)
 }
 
 func eventRow(e model.Event, v *relay.View, chain string) []string {

@@ -9,6 +9,18 @@ import (
 	"illumi/server/internal/store"
 )
 
+// FilesOf are the files of one answer; those of the seed for "". An answer is
+// known by its id alone: a turn can move after a late answer to it came.
+func (v *View) FilesOf(reply string) []model.File {
+	var files []model.File
+	for _, f := range v.Files {
+		if f.ReplyID == reply && (reply != "" || f.Position == 0) {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
 // FileWish names one file of a whisper. Position 0 is the seed; an empty Reply
 // means the one that the chain goes on with.
 type FileWish struct {

@@ -152,7 +152,7 @@ func whisperShape(v relay.View) Whisper {
 	w := Whisper{
 		ID: wh.ID, Project: wh.ProjectID, Title: wh.Title, State: wh.State,
 		Order:     Order{wh.Order.Algorithm, wh.Order.Seed, append([]string{}, wh.Order.Input...)},
-		StartedAt: when(wh.StartedAt), CompletedAt: when(wh.CompletedAt), EndedAt: when(wh.EndedAt), Origin: filesAt(v, 0, ""), Hops: []Hop{},
+		StartedAt: when(wh.StartedAt), CompletedAt: when(wh.CompletedAt), EndedAt: when(wh.EndedAt), Origin: filesAt(v, ""), Hops: []Hop{},
 	}
 	for _, h := range wh.Hops {
 		hop := Hop{
@@ -161,19 +161,17 @@ func whisperShape(v relay.View) Whisper {
 			DeliveredAt: when(h.DeliveredAt), HeardAt: when(h.HeardAt), ReceivedAt: when(h.ReceivedAt), Files: []File{},
 		}
 		if h.ReplyID != "" {
-			hop.Files = filesAt(v, h.Position, h.ReplyID)
+			hop.Files = filesAt(v, h.ReplyID)
 		}
 		w.Hops = append(w.Hops, hop)
 	}
 	return w
 }
 
-func filesAt(v relay.View, position int, reply string) []File {
+func filesAt(v relay.View, reply string) []File {
 	files := []File{}
-	for _, f := range v.Files {
-		if f.Position == position && f.ReplyID == reply {
-			files = append(files, File{f.ID, f.Role, f.Variant, f.Type, f.Size, f.SHA256, f.Duration.Seconds(), f.Width, f.Height, f.Position})
-		}
+	for _, f := range v.FilesOf(reply) {
+		files = append(files, File{f.ID, f.Role, f.Variant, f.Type, f.Size, f.SHA256, f.Duration.Seconds(), f.Width, f.Height, f.Position})
 	}
 	return files
 }

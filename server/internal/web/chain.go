@@ -132,7 +132,7 @@ type eventView struct {
 }
 
 func (w *Web) compose(v relay.View) whisperView {
-	out := whisperView{View: v, State: whisperStates[v.Whisper.State], Seed: answerOf(v, 0, ""), Starter: v.People[v.Whisper.StartedBy]}
+	out := whisperView{View: v, State: whisperStates[v.Whisper.State], Seed: answerOf(v, ""), Starter: v.People[v.Whisper.StartedBy]}
 	out.Seed.Whose = "the seed"
 	for _, h := range v.Whisper.Hops {
 		out.Hops = append(out.Hops, w.hopView(v, h))
@@ -153,8 +153,8 @@ func (w *Web) compose(v relay.View) whisperView {
 			continue
 		}
 		late := lateView{Box: v.Boxes[r.DeviceID].Name, At: r.ReceivedAt}
-		if h, ok := v.Whisper.HopByID(r.HopID); ok {
-			late.Answer = answerOf(v, h.Position, r.ID)
+		if _, ok := v.Whisper.HopByID(r.HopID); ok {
+			late.Answer = answerOf(v, r.ID)
 			late.Answer.Whose = "the late answer of " + late.Box
 		}
 		out.Late = append(out.Late, late)
@@ -196,7 +196,7 @@ func (w *Web) hopView(v relay.View, h model.Hop) hopView {
 	if !out.Lit {
 		return out
 	}
-	out.Answer = answerOf(v, h.Position, h.ReplyID)
+	out.Answer = answerOf(v, h.ReplyID)
 	out.Answer.Whose = fmt.Sprintf("turn %d, %s", h.Position, box.Name)
 	if i := slices.IndexFunc(v.Replies, func(r model.Reply) bool { return r.ID == h.ReplyID }); i >= 0 {
 		out.Facts = facts(v.Replies[i].Facts)
@@ -249,17 +249,15 @@ func historyLine(e model.Event, box, who string) eventView {
 	return eventView{who, before, box, after, e.At}
 }
 
-// answerOf gathers the files of one position; reply is "" for the seed.
-func answerOf(v relay.View, position int, reply string) answer {
+// answerOf gathers the files of one answer; reply is "" for the seed.
+func answerOf(v relay.View, reply string) answer {
 	a := answer{ID: "seed"}
 	if reply != "" {
 		a.ID = reply
 	}
-	for i := range v.Files {
-		f := &v.Files[i]
-		if f.Position != position || f.ReplyID != reply {
-			continue
-		}
+	files := v.FilesOf(reply)
+	for i := range files {
+		f := &files[i]
 		url := fileURL(*f)
 		switch {
 		case f.Role == protocol.RoleImage && f.Variant == model.VariantShared:

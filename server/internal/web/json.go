@@ -60,7 +60,7 @@ func (w *Web) whisperJSON(c echo.Context) error {
 		ID: wh.ID, Title: wh.Title, State: string(wh.State), Seed: wh.Order.Seed,
 		OrderAlgorithm: wh.Order.Algorithm, OrderInput: wh.Order.Input, Order: orderOf(wh),
 		StartedAt: when(wh.StartedAt), CompletedAt: when(wh.CompletedAt),
-		Origin: origin{filesAt(v, 0, "")}, Hops: []hopDoc{},
+		Origin: origin{filesAt(v, "")}, Hops: []hopDoc{},
 	}
 	for _, h := range wh.Hops {
 		doc.Hops = append(doc.Hops, hopDoc{
@@ -76,15 +76,13 @@ func hopFiles(v relay.View, h model.Hop) []fileDoc {
 	if h.ReplyID == "" {
 		return []fileDoc{}
 	}
-	return filesAt(v, h.Position, h.ReplyID)
+	return filesAt(v, h.ReplyID)
 }
 
-func filesAt(v relay.View, position int, reply string) []fileDoc {
+func filesAt(v relay.View, reply string) []fileDoc {
 	docs := []fileDoc{}
-	for _, f := range v.Files {
-		if f.Position == position && f.ReplyID == reply {
-			docs = append(docs, fileDoc{f.Role, f.Variant, fileName(f), f.Size, f.SHA256, f.Type})
-		}
+	for _, f := range v.FilesOf(reply) {
+		docs = append(docs, fileDoc{f.Role, f.Variant, fileName(f), f.Size, f.SHA256, f.Type})
 	}
 	return docs
 }
