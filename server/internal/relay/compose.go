@@ -2,7 +2,9 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"illumi/server/internal/model"
@@ -135,6 +137,9 @@ func (s *Service) readers(ctx context.Context, w *work, project, starter string)
 	// An administrator starts whispers of projects that are not theirs. Whoever
 	// else is not a member any more is told nothing.
 	u, err := w.UserByID(ctx, starter)
+	if errors.Is(err, store.ErrNotFound) {
+		return people, nil // no story waits for an account
+	}
 	if err == nil && u.Role == model.RoleAdmin && !u.Ended(w.now) {
 		people = append(people, u)
 	}
@@ -166,18 +171,27 @@ func (s *Service) queueMail(ctx context.Context, w *work, to, kind, once string,
 	return mail, w.AddMail(ctx, mail, once)
 }
 
-// queueCompletion tells who started a whisper that it came to its end.
+// queueCompletion tells who started a whisper that it came to its end. Where
+// that person works here no more, those are told who do.
 func (s *Service) queueCompletion(ctx context.Context, w *work, wh model.Whisper) error {
 	p, err := w.Project(ctx, wh.ProjectID)
 	if err != nil {
 		return err
 	}
-	user, err := w.UserByID(ctx, wh.StartedBy)
+	people, err := s.readers(ctx, w, p.ID, wh.StartedBy)
 	if err != nil {
 		return err
 	}
-	_, err = s.queueMail(ctx, w, user.Email, MailComplete, "complete:"+wh.ID, News{
-		Project: p, Whisper: wh, Since: wh.CompletedAt, Link: "/whispers/" + wh.ID,
-	})
-	return err
+	if i := slices.IndexFunc(people, func(u model.User) bool { return u.ID == wh.StartedBy }); i >= 0 {
+		people = people[i : i+1]
+	}
+	for _, u := range people {
+		err := s.tell1(ctx, w, u, MailComplete, "complete:"+wh.ID, News{
+			Project: p, Whisper: wh, Since: wh.CompletedAt, Link: "/whispers/" + wh.ID,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
