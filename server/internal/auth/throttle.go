@@ -28,6 +28,9 @@ var (
 	// crowd of strangers who use the other one up lock nobody out.
 	knownSignIns = budget{"signin/known", 1000, 15 * time.Minute}
 
+	// Tokens that do not work: a program that is told so need not ask on.
+	perTokenClient = budget{"token/client/", 60, 15 * time.Minute}
+
 	perRedeemer = budget{"enrol/client/", 20, 15 * time.Minute}
 	// 1000 tries in 15 minutes find one of 2^49 codes within its day with a
 	// chance of less than one in a thousand million.

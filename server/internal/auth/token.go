@@ -108,13 +108,31 @@ const usedEvery = time.Minute
 
 // AuthenticateToken finds who an Authorization header's token stands for. It
 // refuses with protocol.CodeSignIn, the same for a token that never was, one
-// that is over, and one whose maker's account has ended. Tokens have 200 bits:
-// there is nothing to guess, so tries are not counted.
-func (s *Service) AuthenticateToken(ctx context.Context, authorization string) (model.Actor, error) {
-	refused := model.Refuse(protocol.CodeSignIn, "This token does not work here.", "Make a new one on the page Programs, and send it as Authorization: Bearer ilm_….")
+// that is over, and one whose maker's account has ended. Such tries are counted
+// by the client's address ip, and too many are refused with CodeThrottled. A
+// token that works is let in all the same: many programs may share an address
+// with a broken one, and 200 bits are not found by guessing.
+func (s *Service) AuthenticateToken(ctx context.Context, authorization, ip string) (model.Actor, error) {
+	who, err := s.tokenActor(ctx, authorization)
+	if !errors.Is(err, errWrongToken) {
+		return who, err
+	}
+	if text, _ := bearer(authorization); strings.HasPrefix(text, tokenPrefix) { // anything else is no try of one
+		if err := s.spend(ctx, charge{perTokenClient, ClientPrefix(ip)}); err != nil {
+			return model.Actor{}, err
+		}
+	}
+	refusal := model.Refuse(protocol.CodeSignIn, "This token does not work here.", "Make a new one on the page Programs, and send it as Authorization: Bearer ilm_….")
+	refusal.Wrapped = err
+	return model.Actor{}, refusal
+}
+
+var errWrongToken = errors.New("the token is none, or over")
+
+func (s *Service) tokenActor(ctx context.Context, authorization string) (model.Actor, error) {
 	text, ok := bearer(authorization)
 	if !ok || !strings.HasPrefix(text, tokenPrefix) || len(text) > 100 {
-		return model.Actor{}, refused
+		return model.Actor{}, errWrongToken
 	}
 	var t model.Token
 	var u model.User
@@ -128,11 +146,11 @@ func (s *Service) AuthenticateToken(ctx context.Context, authorization string) (
 	now := s.now()
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return model.Actor{}, refused
+		return model.Actor{}, errWrongToken
 	case err != nil:
 		return model.Actor{}, err
 	case t.Over(now) || u.Ended(now):
-		return model.Actor{}, refused
+		return model.Actor{}, errWrongToken
 	}
 	if now.Sub(t.LastUsedAt) >= usedEvery {
 		if err := s.store.Tx(ctx, func(tx *store.Tx) error { return tx.TouchToken(ctx, t.ID, now) }); err != nil {

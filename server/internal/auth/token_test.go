@@ -30,7 +30,7 @@ func TestToken(t *testing.T) {
 	move := func(d time.Duration) { r.mu.Lock(); r.clock = r.clock.Add(d); r.mu.Unlock() }
 	works := func(header string) bool {
 		t.Helper()
-		who, err := r.AuthenticateToken(ctx, header)
+		who, err := r.AuthenticateToken(ctx, header, "192.0.2.1")
 		if err != nil {
 			if e, ok := model.AsError(err); !ok || e.Code != protocol.CodeSignIn {
 				t.Errorf("refused with %v", err)
@@ -87,5 +87,61 @@ func TestToken(t *testing.T) {
 		if _, _, err := r.MakeToken(ctx, ann, bad); err == nil {
 			t.Errorf("%s: made", name)
 		}
+	}
+}
+
+// Tokens that do not work are counted by address; those that do are never kept out.
+func TestToken_Throttled(t *testing.T) {
+	r := newRig(t, false)
+	ctx := t.Context()
+	u := model.User{ID: store.NewID(), Email: annMail, Role: model.RoleResearcher, PasswordHash: "x", CreatedAt: r.now()}
+	if err := r.store.Tx(ctx, func(tx *store.Tx) error { return tx.CreateUser(ctx, u) }); err != nil {
+		t.Fatal(err)
+	}
+	good, _, err := r.MakeToken(ctx, model.Actor{UserID: u.ID, Role: u.Role}, TokenRequest{Name: "n", Scopes: model.Scopes(), Lifetime: 7 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(text, ip string) protocol.Code {
+		t.Helper()
+		_, err := r.AuthenticateToken(ctx, "Bearer "+text, ip)
+		if err == nil {
+			return ""
+		}
+		e, ok := model.AsError(err)
+		if !ok {
+			t.Fatal(err)
+		}
+		if e.Code == protocol.CodeThrottled && e.RetryAfter <= 0 {
+			t.Error("nobody is told when to come again")
+		}
+		return e.Code
+	}
+	for i := range perTokenClient.limit {
+		if got := try("ilm_WRONG", "192.0.2.1"); got != protocol.CodeSignIn {
+			t.Fatalf("try %d: %s", i+1, got)
+		}
+		if got := try("no token at all", "192.0.2.1"); got != protocol.CodeSignIn {
+			t.Fatalf("what is no token: %s", got)
+		}
+	}
+	for _, tc := range []struct {
+		text, ip string
+		want     protocol.Code
+	}{
+		{"ilm_WRONG", "192.0.2.1", protocol.CodeThrottled},
+		{"no token at all", "192.0.2.1", protocol.CodeSignIn},
+		{"ilm_WRONG", "192.0.2.2", protocol.CodeSignIn},
+		{good, "192.0.2.1", ""},
+	} {
+		if got := try(tc.text, tc.ip); got != tc.want {
+			t.Errorf("%s from %s: %q, want %q", tc.text[:4], tc.ip, got, tc.want)
+		}
+	}
+	r.mu.Lock()
+	r.clock = r.clock.Add(perTokenClient.window)
+	r.mu.Unlock()
+	if got := try("ilm_WRONG", "192.0.2.1"); got != protocol.CodeSignIn {
+		t.Errorf("a quarter of an hour later: %s", got)
 	}
 }

@@ -31,8 +31,9 @@ const PathUploads = Base + "/uploads/"
 
 // Tokens tells whose token a request carries.
 type Tokens interface {
-	// AuthenticateToken returns who an Authorization header stands for, or a *model.Error.
-	AuthenticateToken(ctx context.Context, authorization string) (model.Actor, error)
+	// AuthenticateToken returns who an Authorization header stands for, or a
+	// *model.Error. Wrong ones are counted by the client's address.
+	AuthenticateToken(ctx context.Context, authorization, ip string) (model.Actor, error)
 	// Tokens lists the tokens of the person, newest first.
 	Tokens(ctx context.Context, actor model.Actor) ([]model.Token, error)
 	// RevokeToken ends a token; a token may end only itself.
@@ -139,9 +140,9 @@ func actor(ctx context.Context) model.Actor {
 
 // authenticated lets only requests with a good token through to huma.
 func (a *API) authenticated(ctx huma.Context, next func(huma.Context)) {
-	who, err := a.Tokens.AuthenticateToken(ctx.Context(), ctx.Header("Authorization"))
+	c := humaecho.Unwrap(ctx)
+	who, err := a.Tokens.AuthenticateToken(ctx.Context(), ctx.Header("Authorization"), c.RealIP())
 	if err != nil {
-		c := humaecho.Unwrap(ctx)
 		c.Error(err)
 		return
 	}
@@ -152,7 +153,7 @@ func (a *API) authenticated(ctx huma.Context, next func(huma.Context)) {
 func (a *API) withToken(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		who, err := a.Tokens.AuthenticateToken(r.Context(), r.Header.Get("Authorization"))
+		who, err := a.Tokens.AuthenticateToken(r.Context(), r.Header.Get("Authorization"), c.RealIP())
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (a *API) stream(c echo.Context) error {
 			case <-sub.C:
 			case <-again.C:
 			case <-beat.C:
-				if who, err = a.Tokens.AuthenticateToken(ctx, c.Request().Header.Get("Authorization")); err != nil {
+				if who, err = a.Tokens.AuthenticateToken(ctx, c.Request().Header.Get("Authorization"), c.RealIP()); err != nil {
 					return a.over(c, err)
 				}
 				if _, err := fmt.Fprint(c.Response(), ":\n\n"); err != nil {

@@ -30,7 +30,7 @@ func TestTokens_page(t *testing.T) {
 	made := v.post("/account/tokens", url.Values{"name": {"<i>script"}, "scope": {"read", "media"}, "days": {"30"}, "project": {p.ID}})
 	made.has(t, http.StatusOK, "The token is made", "&lt;i&gt;script", "May: media, read, in <bdi>Harbour</bdi>", "Never used")
 	text := shownToken.FindString(made.body)
-	who, err := r.auth.AuthenticateToken(t.Context(), "Bearer "+text)
+	who, err := r.auth.AuthenticateToken(t.Context(), "Bearer "+text, "192.0.2.1")
 	if err != nil || who.UserID != v.actor.UserID || who.Project != p.ID {
 		t.Fatalf("%q stands for %+v: %v", text, who, err)
 	}
@@ -41,7 +41,7 @@ func TestTokens_page(t *testing.T) {
 	}
 	v.post("/account/tokens/"+who.Token+"/revoke", nil).has(t, http.StatusSeeOther)
 	v.get("/account/tokens").has(t, http.StatusOK, "revoked")
-	if _, err := r.auth.AuthenticateToken(t.Context(), "Bearer "+text); err == nil {
+	if _, err := r.auth.AuthenticateToken(t.Context(), "Bearer "+text, "192.0.2.1"); err == nil {
 		t.Error("a revoked token works")
 	}
 }
