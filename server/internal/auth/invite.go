@@ -223,7 +223,11 @@ func (s *Service) stands(ctx context.Context, t model.Ticket) error {
 	if err != nil {
 		return err
 	}
-	err = s.mayInvite(ctx, model.Actor{UserID: by.ID, Role: by.Role}, t.ProjectID)
+	inviter := model.Actor{UserID: by.ID, Role: by.Role}
+	err = s.mayInvite(ctx, inviter, t.ProjectID)
+	if err == nil && t.Role != model.RoleResearcher && !inviter.May(model.ManageUsers) {
+		return errTicket() // still an owner of the project, but no administrator any more
+	}
 	if _, refused := model.AsError(err); refused || by.ID == "" {
 		return errTicket()
 	}
