@@ -146,7 +146,7 @@ type unreadError struct{ error }
 func (e *unreadError) Unwrap() error { return e.error }
 
 func isUpload(r *http.Request) bool {
-	for _, base := range []string{protocol.PathUploads, web.PathUploads, rest.PathUploads, firstgen.PathReply} {
+	for _, base := range []string{protocol.PathUploads, protocol.PathSpeed, web.PathUploads, rest.PathUploads, firstgen.PathReply} {
 		if strings.HasPrefix(r.URL.Path+"/", base) {
 			return true
 		}

@@ -223,3 +223,15 @@ func TestBounds_AcceptedUploadsMayTakeLonger(t *testing.T) {
 		t.Errorf("%q, %v", answer, err)
 	}
 }
+
+// A line is timed with more than a small body.
+func TestBounds_SpeedOfALine(t *testing.T) {
+	b := newRig(t, nil).enrol("far away")
+	answer := b.do("POST", protocol.PathSpeed, protocol.SpeedBytes())
+	if want := fmt.Sprintf(`{"received":%d}`, protocol.SpeedSize); answer.status != http.StatusOK || strings.TrimSpace(string(answer.body)) != want {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+	if answer = b.do("POST", protocol.PathSpeed, io.MultiReader(protocol.SpeedBytes(), strings.NewReader("x"))); answer.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a byte more: %d %s", answer.status, answer.body)
+	}
+}
