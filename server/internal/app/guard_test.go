@@ -226,7 +226,7 @@ func TestBounds_AcceptedUploadsMayTakeLonger(t *testing.T) {
 
 // A line is timed with more than a small body.
 func TestBounds_SpeedOfALine(t *testing.T) {
-	b := newRig(t, nil).enrol("far away")
+	b := newRig(t).enrol("far away")
 	answer := b.do("POST", protocol.PathSpeed, protocol.SpeedBytes())
 	if want := fmt.Sprintf(`{"received":%d}`, protocol.SpeedSize); answer.status != http.StatusOK || strings.TrimSpace(string(answer.body)) != want {
 		t.Errorf("%d %s", answer.status, answer.body)
