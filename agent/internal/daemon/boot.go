@@ -76,10 +76,15 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 	if !found {
 		settings = d.o.Settings
 	}
+	if _, err := d.load(keyVolume, &d.loud); err != nil {
+		return nil, err
+	}
 	d.adopt(settings, false)
 	if _, err := d.load(keyServer, &d.server); err != nil {
 		return nil, err
 	}
+	d.raiseFloor(built())
+	d.raiseFloor(d.server.At)
 	if d.server.ServerID != "" {
 		d.id.Store(d.server.ServerID)
 	}
@@ -96,6 +101,9 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 	}
 	if found {
 		f.Saved = &saved
+	}
+	if _, err := d.load(keyEnd, &d.endBy); err != nil {
+		return nil, err
 	}
 	var back takeBack
 	if found, err = d.load(keyTakeBack, &back); err != nil {
@@ -179,7 +187,7 @@ func (d *Daemon) turns() ([]flow.Turn, error) {
 // delivered notes what was complete on the disk before anybody could say so.
 func (d *Daemon) delivered(turns []flow.Turn) {
 	for _, t := range turns {
-		d.note(protocol.TypeDelivered, protocol.Progress{Hop: t.Hop, Epoch: t.Epoch, At: d.o.Now().UTC()})
+		d.note(protocol.TypeDelivered, protocol.Progress{Hop: t.Hop, Epoch: t.Epoch, At: d.wall()})
 	}
 }
 

@@ -34,7 +34,12 @@ const maxChecks = 10
 // Check looks the box through and keeps what was found for the server, until
 // that has it. It is refused with ErrInUse while somebody uses the box. Safe
 // from any goroutine but the loop's.
-func (d *Daemon) Check(ctx context.Context, kind protocol.CheckKind, request, installer string, shown func(protocol.CheckItem)) (protocol.Check, error) {
+func (d *Daemon) Check(ctx context.Context, kind protocol.CheckKind, installer string, shown func(protocol.CheckItem)) (protocol.Check, error) {
+	return d.check(ctx, kind, protocol.Request{}, installer, shown)
+}
+
+// check is Check; the request is the one that asked for it, if one did.
+func (d *Daemon) check(ctx context.Context, kind protocol.CheckKind, by protocol.Request, installer string, shown func(protocol.CheckItem)) (protocol.Check, error) {
 	if d.o.Checks == nil {
 		return protocol.Check{}, errors.New("this box cannot look itself through")
 	}
@@ -45,13 +50,23 @@ func (d *Daemon) Check(ctx context.Context, kind protocol.CheckKind, request, in
 		look = d.o.Checks.SelfTest
 	}
 	var items []protocol.CheckItem
-	if err := d.Lend(ctx, func(ctx context.Context, h Hands) { items = look(ctx, h, shown) }); err != nil {
+	if err := d.lend(ctx, by.Aloud, func(ctx context.Context, h Hands) { items = look(ctx, h, shown) }); err != nil {
 		return protocol.Check{}, err
 	}
-	c := d.newCheck(kind, items)
-	c.Request, c.Installer = request, installer
-	d.post(ctx, func() { d.keepCheck(c) })
-	return c, nil
+	c := newCheck(kind, items)
+	c.Request, c.Installer = by.ID, installer
+	kept := make(chan protocol.Check, 1)
+	d.post(d.ctx, func() { // whoever asked may be gone
+		c.At = d.wall()
+		d.keepCheck(c)
+		kept <- c
+	})
+	select {
+	case c = <-kept:
+		return c, nil
+	case <-d.ctx.Done():
+		return c, d.ctx.Err()
+	}
 }
 
 // record lends the box to whoever reads a sentence aloud.
@@ -68,8 +83,8 @@ func (d *Daemon) record(ctx context.Context, key string, shown func(protocol.Che
 // recordLimit bounds the time until somebody has read one sentence.
 const recordLimit = 5 * time.Minute
 
-func (d *Daemon) newCheck(kind protocol.CheckKind, items []protocol.CheckItem) protocol.Check {
-	return protocol.Check{ID: uuid.Must(uuid.NewV7()).String(), Kind: kind, At: d.o.Now().UTC(), Agent: protocol.Build, Items: items}
+func newCheck(kind protocol.CheckKind, items []protocol.CheckItem) protocol.Check {
+	return protocol.Check{ID: uuid.Must(uuid.NewV7()).String(), Kind: kind, Agent: protocol.Build, Items: items}
 }
 
 // keepCheck keeps a check in the journal; handInChecks takes it from there.
@@ -88,6 +103,14 @@ func (d *Daemon) keepCheck(c protocol.Check) {
 		err = d.spool.Save(keyChecks, list)
 	}
 	d.onDisk("keep a check", err)
+	if err == nil {
+		d.handled(c.Request)
+	}
+	d.wakeChecks()
+}
+
+// wakeChecks lets what waits to be handed in be tried now.
+func (d *Daemon) wakeChecks() {
 	select {
 	case d.checked <- struct{}{}:
 	default:
@@ -119,10 +142,25 @@ func (d *Daemon) handInChecks(ctx context.Context) {
 			}
 			continue
 		}
-		if pause.Wait(ctx) != nil {
+		if d.pauseChecks(ctx, pause.Next()) != nil {
 			return
 		}
 	}
+}
+
+// pauseChecks waits for a better time to hand in, a welcome at the latest.
+func (d *Daemon) pauseChecks(ctx context.Context, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	select {
+	case <-d.checked:
+		return nil
+	case <-ctx.Done():
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil
+	}
+	return ctx.Err()
 }
 
 func (d *Daemon) handIn(ctx context.Context, c protocol.Check) error {
@@ -161,38 +199,65 @@ func (d *Daemon) dropCheck(id string) {
 	d.onDisk("forget a check", err)
 }
 
-// request is something the server asks of the box. The same one twice is one.
+// request is something the server asks of the box, with every welcome until it
+// knows the outcome. The same one twice is one; one that a power cut ended is
+// begun again, but for practice, whose citizen has seen it go.
 func (d *Daemon) request(h link.Hint) {
-	var done []string
-	_, err := d.load(keyRequests, &done)
-	d.onDisk("read requests", err)
-	if slices.Contains(done, h.Request.ID) {
+	id := h.Request.ID
+	if d.requested[id] {
 		return
 	}
-	const most = 50
-	done = append(done, h.Request.ID)
-	d.onDisk("note a request", d.spool.Save(keyRequests, done[max(0, len(done)-most):]))
+	d.requested[id] = true
+	if d.handledRequest(id) {
+		return
+	}
 	switch h.Kind {
 	case link.Check:
 		d.wait.Go(func() { d.checkWhenFree(h.Request) })
 	case link.Practice:
-		d.practise()
+		d.handled(id)
+		d.practise(id)
 	case link.End:
-		d.endBy = h.Request.ID
+		d.endBy = id
+		d.onDisk("note who ended the study", d.spool.Save(keyEnd, id))
 		d.step(flow.Event{Kind: flow.KindEnd})
 	}
+}
+
+// handledRequest reports whether a request was handled before the last start.
+func (d *Daemon) handledRequest(id string) bool {
+	var done []string
+	_, err := d.load(keyRequests, &done)
+	d.onDisk("read requests", err)
+	return slices.Contains(done, id)
+}
+
+// handled notes that nothing more is to be done for a request.
+func (d *Daemon) handled(id string) {
+	if id == "" {
+		return
+	}
+	const most = 50
+	var done []string
+	_, err := d.load(keyRequests, &done)
+	if err == nil && !slices.Contains(done, id) {
+		done = append(done, id)
+		err = d.spool.Save(keyRequests, done[max(0, len(done)-most):])
+	}
+	d.onDisk("note a request", err)
 }
 
 // checkWhenFree waits for the end of what a citizen is doing.
 func (d *Daemon) checkWhenFree(r protocol.Request) {
 	pause := retry.Backoff{Min: 10 * time.Second, Max: time.Minute}
 	for {
-		_, err := d.Check(d.ctx, protocol.CheckDoctor, r.ID, "", func(protocol.CheckItem) {})
+		_, err := d.check(d.ctx, protocol.CheckDoctor, r, "", func(protocol.CheckItem) {})
 		switch {
 		case err == nil || d.ctx.Err() != nil:
 			return
 		case !errors.Is(err, ErrInUse):
 			d.log.Warn("the box could not be looked through", "error", err)
+			d.post(d.ctx, func() { delete(d.requested, r.ID) }) // the server asks again
 			return
 		}
 		if pause.Wait(d.ctx) != nil {
@@ -203,25 +268,36 @@ func (d *Daemon) checkWhenFree(r protocol.Request) {
 
 // practise puts a turn of the box's own before the citizen. It is in no inbox,
 // so a power cut ends it, and it has no way out of the box.
-func (d *Daemon) practise() {
+func (d *Daemon) practise(request string) {
+	d.practice = practice{hop: uuid.Must(uuid.NewV7()).String(), request: request}
 	d.step(flow.Event{Kind: flow.KindMSG, Turn: &flow.Turn{
-		Hop: uuid.Must(uuid.NewV7()).String(), Epoch: 1, SendMode: d.settings.SendMode, PhotoAllowed: d.settings.PhotoAllowed, Practice: true,
+		Hop: d.practice.hop, Epoch: 1, SendMode: d.settings.SendMode, PhotoAllowed: d.settings.PhotoAllowed, Practice: true,
 	}})
 }
+
+// practice is the latest practice turn and the request that asked for it, if
+// one did.
+type practice struct{ hop, request string }
 
 // practised tells the team that somebody did a practice turn to its end.
 func (d *Daemon) practised(before, now flow.State) {
 	if !now.Turn.Practice || now.Phase != flow.Sent || before.Phase == flow.Sent {
 		return
 	}
-	d.keepCheck(d.newCheck(protocol.CheckPractice, []protocol.CheckItem{
+	c := newCheck(protocol.CheckPractice, []protocol.CheckItem{
 		{Part: "whisper", Verdict: protocol.VerdictOK, Text: "Somebody heard the practice whisper, answered it and sent it off. It never left the box."},
-	}))
+	})
+	c.At = d.wall()
+	if now.Turn.Hop == d.practice.hop {
+		c.Request = d.practice.request
+	}
+	d.keepCheck(c)
 }
 
 const (
 	keyChecks   = "checks"
 	keyRequests = "requests"
+	keyEnd      = "end"
 	keyStarts   = "starts"
 )
 
@@ -231,7 +307,7 @@ func (d *Daemon) selfTest(f flow.Effect) {
 	d.endTest = cancel
 	d.wait.Go(func() {
 		defer cancel()
-		if _, err := d.Check(ctx, protocol.CheckSelfTest, "", "", func(protocol.CheckItem) {}); err != nil {
+		if _, err := d.Check(ctx, protocol.CheckSelfTest, "", func(protocol.CheckItem) {}); err != nil {
 			d.log.Warn("the self-test was not run to its end", "error", err)
 		}
 		d.post(d.ctx, func() { d.step(flow.Event{Kind: flow.KindSelfTested, Seq: f.Seq}) })

@@ -46,7 +46,7 @@ func (d *Daemon) fetchClips() (set string, err error) {
 	return set, err
 }
 
-// pack is the language that the box speaks now.
+// pack is the language that the box speaks now. It belongs to the loop.
 func (d *Daemon) pack() media.Pack {
 	if d.o.Packs != nil {
 		return d.o.Packs(d.settings.Language)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"runtime/debug"
 	"time"
 
 	"illumi/agent/internal/flow"
@@ -56,6 +57,38 @@ func clock(s string) (minutes int, ok bool) {
 	return t.Hour()*60 + t.Minute(), err == nil
 }
 
+// wall is the time to write down, in UTC. While the clock is not set it is at
+// least when the server was last heard of, or the program built, and goes on
+// from there: so what happened later is never dated earlier (hardware.md 11).
+func (d *Daemon) wall() time.Time {
+	now := d.o.Now()
+	if floor := d.floor.Add(time.Since(d.started)); !d.clockKnown() && now.Before(floor) {
+		now = floor
+	}
+	return now.UTC()
+}
+
+// raiseFloor notes a time that has certainly been.
+func (d *Daemon) raiseFloor(t time.Time) {
+	if at := t.Add(-time.Since(d.started)); at.After(d.floor) {
+		d.floor = at
+	}
+}
+
+// built is when the program was made, where it knows.
+func built() time.Time {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.time" {
+				if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
+					return t
+				}
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // clockKnown: the machine says so, or it agrees with the server.
 func (d *Daemon) clockKnown() bool { return d.agreed || d.o.ClockKnown() }
 
@@ -97,8 +130,11 @@ func (d *Daemon) adopt(s protocol.Settings, keep bool) {
 			zone = z
 		}
 	}
-	changed := s != d.settings
+	changed := s != d.wanted
 	d.settings, d.wanted, d.zone = s, s, zone
+	if d.loud.Step != 0 && d.loud.Version == s.Version {
+		d.settings.Volume = d.loud.Step
+	}
 	if keep && changed {
 		d.onDisk("keep the settings", d.spool.Save(keySettings, s))
 	}

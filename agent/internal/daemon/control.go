@@ -118,7 +118,7 @@ func (d *Daemon) serve(ctx context.Context, c net.Conn) {
 func (d *Daemon) do(ctx context.Context, a Ask, shown func(protocol.CheckItem)) (protocol.Check, error) {
 	switch a.Do {
 	case string(protocol.CheckDoctor), string(protocol.CheckSelfTest):
-		return d.Check(ctx, protocol.CheckKind(a.Do), "", a.Installer, shown)
+		return d.Check(ctx, protocol.CheckKind(a.Do), a.Installer, shown)
 	case string(protocol.CheckPractice):
 		done := make(chan error, 1)
 		d.post(ctx, func() {
@@ -126,7 +126,7 @@ func (d *Daemon) do(ctx context.Context, a Ask, shown func(protocol.CheckItem)) 
 				done <- ErrInUse
 				return
 			}
-			d.practise()
+			d.practise("")
 			done <- nil
 		})
 		select {

@@ -116,6 +116,7 @@ type Daemon struct {
 	puller  *transfer.Puller
 	pusher  *transfer.Pusher
 	player  *player
+	dog     *watchdog
 	started time.Time
 
 	ctx   context.Context // of everything that runs beside the loop
@@ -145,6 +146,7 @@ type Daemon struct {
 	aside      map[string]spool.Item // in the outbox, and no citizen waits for it
 	settings   protocol.Settings
 	wanted     protocol.Settings // by the server; settings, but for what was changed at the box
+	loud       loudness          // set at the box
 	zone       *time.Location
 	view       panel.View
 	report     Report // as last written
@@ -153,14 +155,17 @@ type Daemon struct {
 	micLevel   *float64         // dBFS, the loudest of the last take
 	reported   map[string]int64 // reports whose ack the interaction waits for
 	unwell     []protocol.ReportCode
-	restarts   int64  // after power cuts
-	endBy      string // the request that ended the study
+	restarts   int64           // after power cuts
+	endBy      string          // the request that ended the study
+	requested  map[string]bool // in this run
+	practice   practice
 	checked    chan struct{}
 	clipSet    string // the list of clips that is in place
 	clipping   bool
 	endTest    context.CancelFunc // of the self-test under way
 	loudness   float64
-	agreed     bool // the server's clock and ours are one
+	agreed     bool      // the server's clock and ours are one
+	floor      time.Time // a time before the start that has certainly been; see wall
 	server     contact
 	refusal    Refusal       // since the last welcome
 	logged     protocol.Code // of the refusal that the log has
@@ -211,8 +216,9 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
-		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, reported: map[string]int64{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, reported: map[string]int64{}, requested: map[string]bool{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
 	}
+	d.dog = newWatchdog(d.log)
 	d.player = newPlayer(d.sounds, d.begun, d.ended)
 	if o.Clips != "" {
 		set, err := transfer.ClipSet(o.Clips)
@@ -264,10 +270,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.supervise("control", d.control)
 	}
 	d.wait.Go(func() { d.handInChecks(d.ctx) })
-	dog := newWatchdog(d.log)
-	dog.ready()
-	d.loop(ctx, dog)
-	dog.stopping()
+	d.dog.ready()
+	d.loop(ctx)
+	d.dog.stopping()
 	return d.stop(cancel)
 }
 
@@ -294,14 +299,14 @@ func (d *Daemon) supervise(name string, run func(context.Context) error) {
 }
 
 // loop is the one place where anything happens to the state.
-func (d *Daemon) loop(ctx context.Context, dog *watchdog) {
+func (d *Daemon) loop(ctx context.Context) {
 	tick := time.NewTicker(minute)
 	defer tick.Stop()
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	inputs := d.o.Panel.Inputs()
 	for {
-		alarm.Reset(d.untilDue(dog))
+		alarm.Reset(d.untilDue())
 		select {
 		case <-ctx.Done():
 			return
@@ -319,7 +324,6 @@ func (d *Daemon) loop(ctx context.Context, dog *watchdog) {
 			d.voiced()
 		case <-alarm.C:
 			d.due(time.Now())
-			dog.feed()
 		case <-tick.C:
 			d.minutely()
 		}

@@ -45,6 +45,9 @@ func (d *Daemon) carryOut(f flow.Effect) {
 		d.blank()
 	case flow.Volume:
 		// Every sound asks for its loudness when it is queued, see hear.
+		if n, ok := d.o.Display.(interface{ Night(on bool) }); ok {
+			n.Night(f.Quiet) // people.md P23: off at night
+		}
 	case flow.Progress:
 		d.progress(f)
 	case flow.Report:
@@ -108,6 +111,9 @@ func (d *Daemon) onDisk(what string, err error) {
 // diskTrouble tells the log, and the machine where the disk is full.
 func (d *Daemon) diskTrouble(what string, err error) {
 	d.log.Error("the disk failed", "what", what, "error", err)
+	if d.state.Phase == "" {
+		return // not begun yet: the start looks for room by itself
+	}
 	if errors.Is(err, spool.ErrFull) || errors.Is(err, syscall.ENOSPC) {
 		d.step(flow.Event{Kind: flow.KindDiskLow})
 	}
@@ -117,7 +123,7 @@ func (d *Daemon) keepTake(f flow.Effect) {
 	_, err := d.spool.KeepTake(f.Hop, f.Take)
 	d.onDisk("keep a take", err)
 	if err == nil && d.clockKnown() {
-		d.onDisk("date a take", d.spool.DateTake(f.Hop, f.Take, d.o.Now().UTC()))
+		d.onDisk("date a take", d.spool.DateTake(f.Hop, f.Take, d.wall()))
 	}
 	if err == nil {
 		d.compress(f.Hop, f.Take)
@@ -185,7 +191,7 @@ func (d *Daemon) sealed(f flow.Effect) (spool.Item, error) {
 		return spool.Item{}, err
 	}
 	draft := spool.Draft{Hop: f.Hop, Epoch: f.Epoch, Take: f.Take, Facts: protocol.Facts{
-		SavedAt: d.o.Now().UTC(), ClockSync: d.clockKnown(), BootID: d.o.BootID,
+		SavedAt: d.wall(), ClockSync: d.clockKnown(), BootID: d.o.BootID,
 		DurationMS: d.length(f, audio).Milliseconds(), ToneEndMS: d.toneEnd(f).Milliseconds(),
 		Takes: f.Takes, Photo: f.Photo, SentBy: f.SentBy, Late: f.Late, HeardAt: marks.HeardAt, Plays: f.Plays,
 	}}
@@ -298,7 +304,7 @@ var stages = map[flow.Stage]protocol.MessageType{
 // progress keeps a message for the server and sends it; what is not
 // acknowledged goes again with the next connection.
 func (d *Daemon) progress(f flow.Effect) {
-	d.note(stages[f.Stage], protocol.Progress{Hop: f.Hop, Epoch: f.Epoch, At: d.o.Now().UTC(), Take: f.Take})
+	d.note(stages[f.Stage], protocol.Progress{Hop: f.Hop, Epoch: f.Epoch, At: d.wall(), Take: f.Take})
 }
 
 func (d *Daemon) note(t protocol.MessageType, p protocol.Progress) {

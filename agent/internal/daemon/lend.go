@@ -17,7 +17,7 @@ type Hands struct {
 	Panel  panel.Panel
 	Inputs <-chan panel.Input
 	// Gain is how loud the box is now, in dB; Quiet says that it is not to be
-	// heard unasked.
+	// heard unasked, and nobody has agreed that it may be.
 	Gain  float64
 	Quiet bool
 	// Volume is the step from 1 to 4 that the box is set to, and KeepVolume
@@ -50,6 +50,11 @@ var lendable = map[flow.Phase]bool{
 // lost. While somebody answers a whisper it is refused with ErrInUse. Safe from
 // any goroutine but the loop's.
 func (d *Daemon) Lend(ctx context.Context, use func(context.Context, Hands)) error {
+	return d.lend(ctx, false, use)
+}
+
+// lend is Lend; aloud is that people agreed that the box may be heard now.
+func (d *Daemon) lend(ctx context.Context, aloud bool, use func(context.Context, Hands)) error {
 	got := make(chan Hands, 1)
 	no := make(chan error, 1)
 	d.post(ctx, func() {
@@ -57,7 +62,7 @@ func (d *Daemon) Lend(ctx context.Context, use func(context.Context, Hands)) err
 			no <- ErrInUse
 			return
 		}
-		got <- d.handOver()
+		got <- d.handOver(aloud)
 	})
 	select {
 	case h := <-got:
@@ -80,12 +85,12 @@ func (d *Daemon) Lend(ctx context.Context, use func(context.Context, Hands)) err
 }
 
 // handOver is done in the loop.
-func (d *Daemon) handOver() Hands {
+func (d *Daemon) handOver(aloud bool) Hands {
 	d.player.stop()
 	d.lent = &lending{inputs: make(chan panel.Input, 16)}
 	return Hands{Panel: d.o.Panel, Inputs: d.lent.inputs, Gain: Gain(d.settings.Volume), Volume: d.settings.Volume,
 		KeepVolume: func(step int) { d.post(d.ctx, func() { d.keepVolume(step) }) },
-		Quiet:      d.state.Hushed(), Language: d.settings.Language, Photo: d.settings.PhotoAllowed, Clock: d.clockKnown()}
+		Quiet:      d.state.Hushed() && !aloud, Language: d.settings.Language, Photo: d.settings.PhotoAllowed, Clock: d.clockKnown()}
 }
 
 // takeBackHands lets the interaction go on where it was.
@@ -108,7 +113,8 @@ func (d *Daemon) heldBack(e flow.Event) bool {
 	return true
 }
 
-// lentInput hands a press to who has the hands.
+// lentInput hands a press to who has the hands. That a button was let go which
+// the interaction knows as down is its own business: it would wait for it.
 func (d *Daemon) lentInput(in panel.Input) bool {
 	if d.lent == nil {
 		return false
@@ -117,5 +123,10 @@ func (d *Daemon) lentInput(in panel.Input) bool {
 	case d.lent.inputs <- in:
 	default: // nobody waits for one
 	}
-	return true
+	return in.Down || !d.down(in.Button)
+}
+
+// down reports whether the interaction believes that a button is pressed.
+func (d *Daemon) down(b flow.Button) bool {
+	return b >= flow.Main && int(b) <= len(d.state.Keys) && d.state.Keys[b-1].Down
 }

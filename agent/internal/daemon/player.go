@@ -18,6 +18,7 @@ type sound struct {
 	gain float64
 	// practice is the turn in hand: its whisper is a sentence of the box's own.
 	practice bool
+	pack     media.Pack
 }
 
 // player is the box's one mouth: what it is given sounds one after the other.
@@ -100,11 +101,19 @@ var gains = [...]float64{-12, -8, -4, 0}
 // Gain is how loud a step from 1 to 4 is, in dB.
 func Gain(step int) float64 { return gains[min(max(step, 1), len(gains))-1] }
 
-// keepVolume takes over what was loud enough at the box. The server's settings
-// of now are kept with it, so that only a change there replaces it.
+// loudness is what was loud enough at the box, under a version of the server's
+// settings.
+type loudness struct {
+	Step    int   `json:"step"`
+	Version int64 `json:"version"`
+}
+
+// keepVolume takes over what was loud enough at the box, until the server
+// changes its settings: it repeats them with every welcome.
 func (d *Daemon) keepVolume(step int) {
-	d.settings.Volume = min(max(step, 1), len(gains))
-	d.onDisk("keep the settings", d.spool.Save(keySettings, d.settings))
+	d.loud = loudness{Step: min(max(step, 1), len(gains)), Version: d.wanted.Version}
+	d.onDisk("keep the volume", d.spool.Save(keyVolume, d.loud))
+	d.settings.Volume = d.loud.Step
 	d.hurryStatus()
 }
 
@@ -117,7 +126,7 @@ func (d *Daemon) hear(f flow.Effect) {
 	if d.state.Hushed() {
 		gain += hushed
 	}
-	d.player.add(sound{f, gain, d.state.Turn.Practice})
+	d.player.add(sound{f, gain, d.state.Turn.Practice, d.pack()})
 }
 
 // sounds plays one sound; it runs in the player's goroutine.
@@ -125,7 +134,7 @@ func (d *Daemon) sounds(ctx context.Context, f sound) error {
 	if d.o.Speaker == nil {
 		return &media.Fault{Code: media.CodeSpeaker, Text: "The box has no loudspeaker."}
 	}
-	p := media.Player{Speaker: d.o.Speaker, Pack: d.pack()}
+	p := media.Player{Speaker: d.o.Speaker, Pack: f.pack}
 	switch f.Do {
 	case flow.Say:
 		return p.Say(ctx, string(f.Prompt), flow.Prompts[f.Prompt], f.gain)
@@ -204,7 +213,7 @@ func (d *Daemon) ended(f sound, err error) {
 
 // trySpeaker finds out, without a sound, whether a lost loudspeaker is back.
 func (d *Daemon) trySpeaker() {
-	if !d.state.NoSpeaker || d.o.Speaker == nil {
+	if !d.state.NoSpeaker || d.o.Speaker == nil || d.lent != nil {
 		return
 	}
 	d.wait.Go(func() {

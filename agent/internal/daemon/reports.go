@@ -22,7 +22,7 @@ func (d *Daemon) tell(f flow.Effect) {
 	if notReported[f.Code] {
 		return
 	}
-	r := protocol.Report{Code: protocol.ReportCode(f.Code), At: d.o.Now().UTC()}
+	r := protocol.Report{Code: protocol.ReportCode(f.Code), At: d.wall()}
 	if protocol.ValidID(f.Hop) {
 		r.Hop = f.Hop
 	}
@@ -100,7 +100,7 @@ func (d *Daemon) watchHealth() {
 	}{
 		{protocol.ReportVoltage, h.Undervoltage == protocol.Yes},
 		{protocol.ReportHeat, h.Throttled == protocol.Yes || h.Temperature != nil && *h.Temperature >= tooHot},
-		{protocol.ReportCard, h.CardErrors > 0},
+		{protocol.ReportCard, h.CardErrors > 0 || h.CardWorn == protocol.Yes},
 	} {
 		was := slices.Contains(d.unwell, c.code)
 		switch {
@@ -111,7 +111,7 @@ func (d *Daemon) watchHealth() {
 		default:
 			continue
 		}
-		d.report1(protocol.Report{Code: c.code, At: d.o.Now().UTC(), Over: !c.bad}, 0)
+		d.report1(protocol.Report{Code: c.code, At: d.wall(), Over: !c.bad}, 0)
 	}
 }
 
@@ -132,7 +132,7 @@ func (d *Daemon) countStart(unclean bool) error {
 	}
 	if unclean {
 		s.Unclean++
-		s.At = d.o.Now().UTC()
+		s.At = d.wall()
 		d.onDisk("count a start", d.spool.Save(keyStarts, s))
 	}
 	d.restarts = s.Unclean

@@ -73,6 +73,7 @@ func (d *Daemon) welcome(h link.Hint) {
 	w := h.Welcome
 	d.downAt = time.Time{}
 	d.id.Store(w.ServerID)
+	d.raiseFloor(w.ServerTime)
 	d.agreed = w.ServerTime.Sub(d.o.Now()).Abs() < time.Minute
 	d.logged, d.refusal = "", Refusal{}
 	d.contact(contact{ServerID: w.ServerID, Server: w.Server})
@@ -89,6 +90,7 @@ func (d *Daemon) welcome(h link.Hint) {
 	}
 	d.puller.WakeAll()
 	d.pusher.Wake()
+	d.wakeChecks()
 	d.syncClips()
 	d.sendStatus()
 }
@@ -116,7 +118,7 @@ func (d *Daemon) refusedBy(p *protocol.Problem) {
 		d.log.Error("the server refuses this box; it is tried again every hour", "code", string(p.Code), "error", p)
 	}
 	if d.refusal.Code != p.Code {
-		d.refusal = Refusal{Code: p.Code, Text: p.Detail, Next: p.Next, Since: d.o.Now().UTC()}
+		d.refusal = Refusal{Code: p.Code, Text: p.Detail, Next: p.Next, Since: d.wall()}
 	}
 	d.downAt = time.Time{}
 	d.step(flow.Event{Kind: flow.KindNetDown, Code: flow.CodeAuth})
@@ -124,7 +126,7 @@ func (d *Daemon) refusedBy(p *protocol.Problem) {
 
 // contact keeps when the server was last heard of.
 func (d *Daemon) contact(c contact) {
-	c.At = d.o.Now().UTC()
+	c.At = d.wall()
 	d.server = c
 	d.onDisk("keep the last contact", d.spool.Save(keyServer, c))
 	d.writeStatus(true)
@@ -158,7 +160,7 @@ func playable(e spool.Entry) error {
 // arrived is MSG: the turn and all of its media are on the disk.
 func (d *Daemon) arrived(e spool.Entry) {
 	o := e.Offer
-	d.note(protocol.TypeDelivered, protocol.Progress{Hop: o.Hop, Epoch: o.Epoch, At: d.o.Now().UTC()})
+	d.note(protocol.TypeDelivered, protocol.Progress{Hop: o.Hop, Epoch: o.Epoch, At: d.wall()})
 	t := d.turn(e)
 	d.step(flow.Event{Kind: flow.KindMSG, Hop: o.Hop, Epoch: o.Epoch, Turn: &t})
 }

@@ -25,6 +25,8 @@ type serverState struct {
 	uploads map[string][]byte // by id
 	sizes   map[string]int    // of uploads
 	replies []handedIn
+	checks  []protocol.Check
+	clips   protocol.Clips
 }
 
 type handedIn struct {
@@ -58,6 +60,9 @@ func newServer(t *testing.T) *server {
 	mux.HandleFunc("POST "+protocol.PathUploads+"{$}", s.create)
 	mux.HandleFunc("HEAD "+protocol.PathUploads+"{id}", s.head)
 	mux.HandleFunc("PATCH "+protocol.PathUploads+"{id}", s.patch)
+	mux.HandleFunc("POST "+protocol.PathChecks, s.handIn)
+	mux.HandleFunc("GET "+protocol.PathClips, func(w http.ResponseWriter, _ *http.Request) { answer(w, s.s.clips) })
+	mux.HandleFunc("GET "+protocol.PathClips+"/{digest}", s.getMedia)
 	mux.HandleFunc("PUT "+protocol.PathHops+"{hop}/reply", s.put)
 	mux.HandleFunc("DELETE "+protocol.PathHops+"{hop}/reply/{reply}", s.takeBack)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -88,6 +93,7 @@ func (s serverState) clone() serverState {
 	s.uploads = maps.Clone(s.uploads)
 	s.sizes = maps.Clone(s.sizes)
 	s.replies = slices.Clone(s.replies)
+	s.checks = slices.Clone(s.checks)
 	return s
 }
 

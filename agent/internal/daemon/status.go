@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -106,6 +107,9 @@ type Report struct {
 // a convenience and not worth a sync; that it could not be written is not worth
 // more than a line.
 func (d *Daemon) writeStatus(alive bool) {
+	if alive {
+		d.dog.say(d.inShort())
+	}
 	if d.o.StatusFile == "" {
 		return
 	}
@@ -147,6 +151,9 @@ type watchdog struct {
 	log   *slog.Logger
 	every time.Duration
 	next  time.Time // zero: never
+
+	asked, failed bool   // the disk: whether it answers
+	said          string // last
 }
 
 func newWatchdog(log *slog.Logger) *watchdog {
@@ -171,10 +178,52 @@ func (w *watchdog) tell(state string) {
 func (w *watchdog) ready()    { w.tell(sd.SdNotifyReady) }
 func (w *watchdog) stopping() { w.tell(sd.SdNotifyStopping) }
 
-// feed is called by the loop, and so only while the loop goes round.
-func (w *watchdog) feed() {
-	if w.every > 0 && !time.Now().Before(w.next) {
-		w.next = time.Now().Add(w.every)
-		w.tell(sd.SdNotifyWatchdog)
+// due says that it is time to prove that the program works.
+func (w *watchdog) due(now time.Time) bool { return w.every > 0 && !now.Before(w.next) }
+
+// prove feeds the watchdog by way of the disk and of this loop: where either
+// hangs, systemd begins the program anew. The network has no part in it.
+func (d *Daemon) prove() {
+	w := d.dog
+	w.next = time.Now().Add(w.every)
+	if w.asked {
+		return // the disk has not answered the last time yet
 	}
+	w.asked = true
+	d.wait.Go(func() {
+		err := d.spool.Answers()
+		d.post(d.ctx, func() {
+			w.asked = false
+			if err != nil && !w.failed {
+				d.log.Error("the disk failed", "what", "answer", "error", err)
+			}
+			w.failed = err != nil // a restart would not mend it
+			w.tell(sd.SdNotifyWatchdog)
+		})
+	})
+}
+
+// say lets `systemctl status` tell how the box is; only what changed is told.
+func (w *watchdog) say(words string) {
+	if w.said != words {
+		w.said = words
+		w.tell("STATUS=" + words)
+	}
+}
+
+// inShort is how the box is, in one line without names.
+func (d *Daemon) inShort() string {
+	words := protocol.StateWords(string(d.state.Phase))
+	switch {
+	case d.refusal.Code != "":
+		words += "; the server refuses this box"
+	case d.state.Online:
+		words += "; connected"
+	default:
+		words += "; no connection"
+	}
+	if n := d.unsent(); n > 0 {
+		words += fmt.Sprintf("; %d not sent", n)
+	}
+	return words
 }

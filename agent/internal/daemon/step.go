@@ -131,6 +131,7 @@ const (
 	keyFlow     = "flow"
 	keyRunning  = "running"
 	keySettings = "settings"
+	keyVolume   = "volume"
 	keyServer   = "server"
 	keyTakeBack = "takeback"
 )
@@ -177,7 +178,7 @@ func (d *Daemon) setTimer(f flow.Effect) {
 }
 
 // untilDue is how long nothing is due.
-func (d *Daemon) untilDue(dog *watchdog) time.Duration {
+func (d *Daemon) untilDue() time.Duration {
 	next := time.Now().Add(time.Hour)
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(next) {
@@ -191,7 +192,7 @@ func (d *Daemon) untilDue(dog *watchdog) time.Duration {
 		sooner(d.downAt.Add(d.o.Grace))
 	}
 	sooner(d.statusAt)
-	sooner(dog.next)
+	sooner(d.dog.next)
 	wait := time.Until(next)
 	if !d.quietAt.IsZero() {
 		wait = min(wait, d.quietAt.Sub(d.o.Now()))
@@ -225,12 +226,15 @@ func (d *Daemon) due(now time.Time) {
 	if !d.quietAt.IsZero() && !d.o.Now().Before(d.quietAt) {
 		d.lookAtClock()
 	}
+	if d.dog.due(now) {
+		d.prove()
+	}
 }
 
 // input is a press or a release, at the time at which it was made.
 func (d *Daemon) input(in panel.Input) {
 	if in.Down {
-		d.pressedAt = d.o.Now().UTC()
+		d.pressedAt = d.wall()
 	}
 	if d.lentInput(in) {
 		return
