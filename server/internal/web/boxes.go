@@ -76,7 +76,7 @@ func (w *Web) boxes(c echo.Context, v boxesView) (boxesView, error) {
 		names[d.ID] = d.Name
 		v.Boxes = append(v.Boxes, boxRow{Device: d, Presence: w.presence(d), Needs: needs(d)})
 	}
-	if !actor(c).Admin() {
+	if !actor(c).May(model.ManageBoxes) {
 		return v, nil
 	}
 	codes, err := w.Relay.Codes(ctx, actor(c))

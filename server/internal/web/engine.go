@@ -154,6 +154,8 @@ type page struct {
 	Server string
 	User   model.User
 	Admin  bool
+	Maker  bool   // may make projects
+	Keeper bool   // may make codes and remove boxes
 	Nav    string // which entry of the navigation is the present one
 	Data   any
 	Error  *model.Error
@@ -177,6 +179,8 @@ func (w *Web) frame(c echo.Context, p page) page {
 	p.Server = w.Server
 	if u, ok := auth.UserFrom(c.Request().Context()); ok {
 		p.User, p.Admin = u, u.Role == model.RoleAdmin
+		who := actor(c)
+		p.Maker, p.Keeper = who.May(model.CreateProjects), who.May(model.ManageBoxes)
 	}
 	return p
 }

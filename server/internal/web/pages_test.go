@@ -78,6 +78,27 @@ func TestProjects(t *testing.T) {
 	v.get("/?after="+next).has(t, http.StatusOK, "&lt;b&gt;Harbour")
 }
 
+// An installer comes to put boxes into homes: the page has what they may do, and nothing else.
+func TestBoxes_installer(t *testing.T) {
+	r := newRig(t)
+	v := r.signedIn("ines@example.org", model.RoleInstaller)
+	v.get("/").has(t, http.StatusSeeOther)
+	page := v.get("/boxes")
+	page.has(t, http.StatusOK, `action="/boxes/codes"`, "Make a code above")
+	for _, no := range []string{"Your administrator", ">Projects</a>", ">People</a>", ">Mails</a>"} {
+		if strings.Contains(page.body, no) {
+			t.Errorf("the page has %q", no)
+		}
+	}
+	v.post("/boxes/codes", url.Values{"name": {"janeeyre"}}).has(t, http.StatusOK, "illumi-agent enroll", "Open codes")
+	r.enrol(v.actor, "ann")
+	v.get("/boxes").has(t, http.StatusOK, "Revoke ann?")
+	page = r.signedIn("rosa@example.org", model.RoleResearcher).get("/boxes")
+	if strings.Contains(page.body, "Revoke") || strings.Contains(page.body, `action="/boxes/codes"`) {
+		t.Error("a researcher is offered what only those who look after boxes may do")
+	}
+}
+
 func TestStart_keepsWhatWasTyped(t *testing.T) {
 	r := newRig(t)
 	admin := r.signedIn("root@example.org", model.RoleAdmin)

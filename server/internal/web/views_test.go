@@ -205,7 +205,7 @@ func TestBoxViews_withAnything(t *testing.T) {
 				"start": startView{Boxes: []boxRow{row}, Form: startForm{Title: name, Audio: name, AudioName: name, Seed: name, Count: name, Key: name}, Project: model.Project{ID: "p", Title: name}},
 			} {
 				var out bytes.Buffer
-				p := page{Title: name, User: model.User{ID: "u"}, Admin: true, Data: data, Error: refused}
+				p := page{Title: name, User: model.User{ID: "u"}, Admin: true, Keeper: true, Data: data, Error: refused}
 				if err := w.views[view].ExecuteTemplate(&out, "layout.html", p); err != nil {
 					t.Fatal(err)
 				}
