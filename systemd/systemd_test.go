@@ -111,6 +111,7 @@ func TestRestartsByItself(t *testing.T) {
 		{"illumi-agent.service", "Restart", "always"},
 		{"illumi-agent.service", "WatchdogSec", "60"},
 		{"illumi-agent.service", "StartLimitIntervalSec", "0"},
+		{"illumi-agent.service", "ExecStopPost", "-/usr/bin/illumi-agent dark"},
 		{"illumi-agent.service", "RestartPreventExitStatus", "2 3"},
 		{"illumi-agent.service", "ConditionPathExists", "/etc/illumi/agent.yaml"},
 		{"illumi-server.service", "Type", "notify"},

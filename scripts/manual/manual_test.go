@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +104,9 @@ func TestWritesBoth(t *testing.T) {
 	}
 }
 
+// starts is a line of a unit that runs one of our programs.
+var starts = regexp.MustCompile(`^Exec[A-Za-z]+=[-+!]*/usr/bin/(illumi-.*)`)
+
 // What the units start must be there: the program where the package puts it, the command, and each flag.
 func TestUnitsStartWhatThereIs(t *testing.T) {
 	units, err := filepath.Glob("../../systemd/*.service")
@@ -116,12 +120,12 @@ func TestUnitsStartWhatThereIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(data)) {
-			command, ok := strings.CutPrefix(strings.TrimSpace(line), "ExecStart=/usr/bin/")
-			if !ok {
+			m := starts.FindStringSubmatch(line)
+			if m == nil {
 				continue
 			}
 			started++
-			words := strings.Fields(command)
+			words := strings.Fields(m[1])
 			at := slices.IndexFunc(programs, func(p program) bool { return p.name == words[0] })
 			if at < 0 {
 				t.Fatalf("%s starts %s", unit, words[0])
@@ -140,7 +144,7 @@ func TestUnitsStartWhatThereIs(t *testing.T) {
 			}
 		}
 	}
-	if started != len(units) {
+	if started < len(units) {
 		t.Errorf("%d units start %d programs", len(units), started)
 	}
 }

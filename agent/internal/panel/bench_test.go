@@ -34,7 +34,7 @@ func (b *bench) find() (board, error) {
 	defer b.mu.Unlock()
 	b.finds++
 	if b.gone {
-		return nil, errNoHeader
+		return nil, ErrNoHeader
 	}
 	return b, nil
 }

@@ -22,8 +22,8 @@ import (
 // 1.2): it closes descriptor 0, it waits for ever where a wait is 0, it turns
 // a line that is read into an input, and it finds chips only once.
 
-// errNoHeader: the board has no GPIO header, or its driver is not loaded.
-var errNoHeader = errors.New("this machine has no GPIO pins")
+// ErrNoHeader says that the board has no GPIO header, or no driver for it.
+var ErrNoHeader = errors.New("this machine has no GPIO pins")
 
 // headerLabel begins the labels of chips that lead to the header. Chips are
 // never known by number: that moves with the kernel's version.
@@ -70,7 +70,7 @@ func findBoard() (board, error) {
 			return chipBoard{c}, nil
 		}
 	}
-	return nil, errNoHeader
+	return nil, ErrNoHeader
 }
 
 // kept holds chips that were lost, so that the garbage collector closes none of
@@ -153,7 +153,7 @@ func headerChip(dev string) (chipID, error) {
 	if denied != nil {
 		return chipID{}, denied
 	}
-	return chipID{}, errNoHeader
+	return chipID{}, ErrNoHeader
 }
 
 // chipLabel asks the kernel for a chip's label.

@@ -298,7 +298,7 @@ func TestDark(t *testing.T) {
 		t.Error("a lamp shines")
 	}
 	b.gone = true
-	if err := Dark(GPIOOptions{Wiring: wired(t, nil), Root: t.TempDir(), find: b.find}); !errors.Is(err, errNoHeader) {
+	if err := Dark(GPIOOptions{Wiring: wired(t, nil), Root: t.TempDir(), find: b.find}); !errors.Is(err, ErrNoHeader) {
 		t.Errorf("without a chip: %v", err)
 	}
 }
