@@ -176,7 +176,7 @@ the configuration file (state_dir: …). A flag wins over the environment, that 
 	f.BoolVar(&p.plain, "plain", false, "allow http:// to another machine, where recordings could be overheard; for trying out only")
 	root.AddGroup(&cobra.Group{ID: "box", Title: "The box:"}, &cobra.Group{ID: "try", Title: "Trying out:"})
 	for _, c := range []*cobra.Command{p.enrollCommand(), p.runCommand(), p.statusCommand(), p.doctorCommand(),
-		p.selfTestCommand(), p.practiceCommand(), p.recordCommand(), p.wifiCommand(), p.setupCommand(), p.unitCommand()} {
+		p.selfTestCommand(), p.practiceCommand(), p.recordCommand(), p.wifiCommand(), p.setupCommand(), p.unitCommand(), p.darkCommand()} {
 		c.GroupID = "box"
 		root.AddCommand(c)
 	}
