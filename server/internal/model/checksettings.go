@@ -24,7 +24,7 @@ func (s *ProjectSettings) Check() error {
 		d     time.Duration
 	}{{"remind", d.Remind}, {"ask", d.Ask}, {"skip", d.Skip}} {
 		if one.d != 0 && one.d < time.Minute || one.d < 0 || one.d > MaxDeadline {
-			return RefuseField(one.field, "This deadline is too short or too long.", "Choose up to 1440 waking hours, or 0 for none.")
+			return RefuseField(one.field, "This deadline is too short or too long.", "Choose from one minute (0.02) to 1440 waking hours, or 0 for none.")
 		}
 	}
 	switch {
