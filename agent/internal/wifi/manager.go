@@ -11,14 +11,15 @@ import (
 
 // NetworkManager's names and numbers, from its D-Bus reference.
 const (
-	service    = "org.freedesktop.NetworkManager"
-	objectPath = dbus.ObjectPath("/org/freedesktop/NetworkManager")
-	iDevice    = service + ".Device"
-	iWireless  = service + ".Device.Wireless"
-	iActive    = service + ".Connection.Active"
-	iPoint     = service + ".AccessPoint"
-	iProfile   = service + ".Settings.Connection"
-	iProps     = "org.freedesktop.DBus.Properties"
+	service      = "org.freedesktop.NetworkManager"
+	objectPath   = dbus.ObjectPath("/org/freedesktop/NetworkManager")
+	settingsPath = objectPath + "/Settings"
+	iDevice      = service + ".Device"
+	iWireless    = service + ".Device.Wireless"
+	iActive      = service + ".Connection.Active"
+	iPoint       = service + ".AccessPoint"
+	iProfile     = service + ".Settings.Connection"
+	iProps       = "org.freedesktop.DBus.Properties"
 
 	typeWiFi = 2
 
@@ -97,7 +98,7 @@ func (m *Manager) Join(ctx context.Context, n Network) (Result, error) {
 		return Result{}, err
 	}
 	before := m.active(ctx, device)
-	profile, connection, err := m.activate(ctx, n, device)
+	made, connection, err := m.activate(ctx, n, device)
 	if err != nil {
 		return Result{}, err
 	}
@@ -109,7 +110,7 @@ func (m *Manager) Join(ctx context.Context, n Network) (Result, error) {
 	// Going back must not end with what ended the attempt.
 	back, cancelBack := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancelBack()
-	return Result{}, errors.Join(err, m.goBack(back, profile, before, device))
+	return Result{}, errors.Join(err, m.goBack(back, made, before, device))
 }
 
 // device is the box's radio.
@@ -141,9 +142,9 @@ func (m *Manager) active(ctx context.Context, device dbus.ObjectPath) dbus.Objec
 	return profile
 }
 
-// activate makes a profile and begins to use it. The password travels over the
-// bus alone: an argument of a program could be read by everybody.
-func (m *Manager) activate(ctx context.Context, n Network, device dbus.ObjectPath) (profile, connection dbus.ObjectPath, err error) {
+// profile is how NetworkManager describes a network. The password travels over
+// the bus alone: an argument of a program could be read by everybody.
+func profile(n Network) map[string]map[string]dbus.Variant {
 	settings := map[string]map[string]dbus.Variant{
 		"connection": {
 			"id": dbus.MakeVariant("illumi " + n.Name), "type": dbus.MakeVariant("802-11-wireless"),
@@ -162,14 +163,36 @@ func (m *Manager) activate(ctx context.Context, n Network, device dbus.ObjectPat
 			"key-mgmt": dbus.MakeVariant("wpa-psk"), "psk": dbus.MakeVariant(n.Password),
 		}
 	}
+	return settings
+}
+
+// activate makes a profile and begins to use it.
+func (m *Manager) activate(ctx context.Context, n Network, device dbus.ObjectPath) (made, connection dbus.ObjectPath, err error) {
 	var rest map[string]dbus.Variant
 	err = m.object(objectPath).CallWithContext(ctx, service+".AddAndActivateConnection2", 0,
-		settings, device, dbus.ObjectPath("/"), map[string]dbus.Variant{}).Store(&profile, &connection, &rest)
+		profile(n), device, dbus.ObjectPath("/"), map[string]dbus.Variant{}).Store(&made, &connection, &rest)
 	if err != nil {
-		return "", "", &Problem{Outcome: Failed, Text: "NetworkManager does not let this program join a network.",
-			Next: "Put sudo in front of the command.", Err: err}
+		return "", "", notAllowed(err)
 	}
-	return profile, connection, nil
+	return made, connection, nil
+}
+
+func notAllowed(err error) error {
+	return &Problem{Outcome: Failed, Text: "NetworkManager does not let this program join a network.",
+		Next: "Put sudo in front of the command.", Err: err}
+}
+
+// Keep notes a network that cannot be seen from here: it is joined by itself
+// where it can.
+func (m *Manager) Keep(ctx context.Context, n Network) error {
+	if err := n.Check(); err != nil {
+		return err
+	}
+	var made dbus.ObjectPath
+	if err := m.object(settingsPath).CallWithContext(ctx, service+".Settings.AddConnection", 0, profile(n)).Store(&made); err != nil {
+		return notAllowed(err)
+	}
+	return nil
 }
 
 // await waits until the network is joined, or says why it is not.
