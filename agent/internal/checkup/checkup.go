@@ -15,6 +15,7 @@ import (
 
 // Parts, as a report names them.
 const (
+	PartBoard      = "board"
 	PartButtons    = "buttons"
 	PartLights     = "lights"
 	PartMicrophone = "microphone"
@@ -71,6 +72,9 @@ type Box struct {
 	Microphone Microphone
 	Speaker    media.Speaker
 	Camera     Camera
+	// HAT names a board that is plugged on top, and the profile of box.yaml that
+	// is meant for it where another one is in use; nil or empty: none.
+	HAT func() (product, profile string, err error)
 	// Screen and Printer name theirs, or say what is wrong with it.
 	Screen, Printer func() (string, error)
 	// Missing lists the sentences that the language pack lacks.
@@ -109,24 +113,59 @@ func failed(part, text, next string) protocol.CheckItem {
 	return protocol.CheckItem{Part: part, Verdict: protocol.VerdictFailed, Text: text, Next: next}
 }
 
+// order is in which the parts are looked at: what is nearest first. The server
+// helps to judge the clock, so both come last.
+var order = []struct {
+	part string
+	look func(*Box, context.Context) []protocol.CheckItem
+}{
+	{PartBoard, (*Box).board},
+	{PartButtons, one((*Box).buttons)},
+	{PartLights, one((*Box).lights)},
+	{PartSpeaker, one((*Box).speaker)},
+	{PartMicrophone, one((*Box).microphone)},
+	{PartCamera, one((*Box).camera)},
+	{PartScreen, one((*Box).screen)},
+	{PartPrinter, one((*Box).printer)},
+	{PartSentences, one((*Box).sentences)},
+	{PartDisk, one((*Box).disk)},
+	{PartCard, one((*Box).card)},
+	{PartPower, one((*Box).power)},
+	{PartHeat, one((*Box).heat)},
+	{PartWiFi, one((*Box).wifi)},
+	{PartServer, (*Box).server},
+}
+
+func one(look func(*Box, context.Context) protocol.CheckItem) func(*Box, context.Context) []protocol.CheckItem {
+	return func(b *Box, ctx context.Context) []protocol.CheckItem { return []protocol.CheckItem{look(b, ctx)} }
+}
+
+// After says which part doctor looks at after another one, "" being the
+// beginning; "" where that was the last.
+func After(part string) string {
+	if part == "" || part == PartBoard {
+		return PartButtons
+	}
+	for i, o := range order[:len(order)-1] {
+		if o.part == part {
+			return order[i+1].part
+		}
+	}
+	return ""
+}
+
 // Doctor looks at every part and tells each as soon as it is known. It ends
 // early where ctx does; what was not looked at is then missing.
 func (b *Box) Doctor(ctx context.Context, shown func(protocol.CheckItem)) []protocol.CheckItem {
 	var items []protocol.CheckItem
-	for _, look := range []func(context.Context) protocol.CheckItem{
-		b.buttons, b.lights, b.speaker, b.microphone, b.camera, b.screen, b.printer, b.sentences,
-		b.disk, b.card, b.power, b.heat, b.wifi,
-	} {
+	for _, o := range order {
 		if ctx.Err() != nil {
 			return items
 		}
-		i := look(ctx)
-		items = append(items, i)
-		shown(i)
-	}
-	for _, i := range b.server(ctx) {
-		items = append(items, i)
-		shown(i)
+		for _, i := range o.look(b, ctx) {
+			items = append(items, i)
+			shown(i)
+		}
 	}
 	return items
 }

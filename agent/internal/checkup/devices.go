@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"illumi/agent/internal/media"
+	"illumi/agent/internal/panel"
 	"illumi/protocol"
 )
 
@@ -23,13 +24,31 @@ const listenFor = 1500 * time.Millisecond
 // deviceLimit bounds the trial of one device.
 const deviceLimit = 40 * time.Second
 
+// board is told only where something on top of the Pi says its name.
+func (b *Box) board(context.Context) []protocol.CheckItem {
+	if b.HAT == nil {
+		return nil
+	}
+	product, profile, err := b.HAT()
+	switch {
+	case err != nil:
+		return []protocol.CheckItem{of(PartBoard, err, "Check that the board on top is plugged in straight.")}
+	case product == "":
+		return nil
+	case profile != "":
+		return []protocol.CheckItem{warn(PartBoard, fmt.Sprintf("The board on top is %s, and box.yaml is for another one.", product),
+			"Write into box.yaml: board: "+profile)}
+	}
+	return []protocol.CheckItem{ok(PartBoard, fmt.Sprintf("The board on top is %s.", product))}
+}
+
 func (b *Box) buttons(context.Context) protocol.CheckItem {
 	if b.Panel == nil {
 		return skipped(PartButtons, "The buttons are this terminal's keys.")
 	}
 	list, err := b.Panel.Buttons()
 	if err != nil {
-		return of(PartButtons, err, "Check the plug on the pins, and the board named in box.yaml.")
+		return of(PartButtons, err, onPins(err))
 	}
 	if len(list) == 0 {
 		return failed(PartButtons, "The box has no button.", "Name its board, or its pins, in box.yaml.")
@@ -49,13 +68,21 @@ func (b *Box) buttons(context.Context) protocol.CheckItem {
 	return ok(PartButtons, upper(strings.Join(names, ", "))+".")
 }
 
+// onPins is what to do about pins that cannot be used.
+func onPins(err error) string {
+	if errors.Is(err, panel.ErrNoHeader) {
+		return "Use a Raspberry Pi. For buttons on USB write into box.yaml: board: usb-only"
+	}
+	return "Check the plug on the pins, and the board named in box.yaml."
+}
+
 func (b *Box) lights(context.Context) protocol.CheckItem {
 	if b.Panel == nil {
 		return skipped(PartLights, "The lights are drawn in this terminal.")
 	}
 	list, err := b.Panel.Lights()
 	if err != nil {
-		return of(PartLights, err, "Check the plug on the pins, and the board named in box.yaml.")
+		return of(PartLights, err, onPins(err))
 	}
 	if len(list) == 0 {
 		return warn(PartLights, "The box has no light.", "Nobody sees that a whisper came. Wire a light, and the red one for recording.")
@@ -148,7 +175,9 @@ func (b *Box) record(ctx context.Context, length time.Duration, listen media.Lis
 func (b *Box) camera(ctx context.Context) protocol.CheckItem {
 	switch {
 	case b.Camera == nil:
-		return skipped(PartCamera, "The box has no camera.")
+		i := skipped(PartCamera, "No camera was found; answers come without a photo.")
+		i.Next = "If the box shall have one, check its cable and start the box again."
+		return i
 	case !b.Allowed:
 		return skipped(PartCamera, "Photos are not allowed at this box.")
 	}

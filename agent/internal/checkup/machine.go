@@ -127,7 +127,7 @@ func (b *Box) clock(server time.Time) protocol.CheckItem {
 		return ok(PartClock, "The clock says what the server's says.")
 	}
 	if b.Clock != nil && !b.Clock() {
-		return warn(PartClock, "Nothing has set the clock since the start.", "Quiet hours need it; the box is quiet until then.")
+		return warn(PartClock, "Nothing has set the clock since the start.", "Connect it to the internet. It keeps quiet until it knows the time.")
 	}
 	return ok(PartClock, "Something keeps the clock right.")
 }

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"illumi/agent/internal/checkup"
 	"illumi/agent/internal/config"
 	"illumi/agent/internal/daemon"
 	"illumi/agent/internal/media"
+	"illumi/agent/internal/panel"
 	"illumi/agent/internal/spool"
 	"illumi/agent/internal/transfer"
 	"illumi/protocol"
@@ -23,17 +26,21 @@ func (p *program) checkupBox(hw *hardware, c config.Config, b parts, h daemon.Ha
 		pack = b.packs(h.Language)
 	}
 	dir, err := os.MkdirTemp(c.StateDir, ".trial-*")
+	if err != nil { // a machine that was never a box, or a user who may not
+		dir, err = os.MkdirTemp("", "illumi-trial-*")
+	}
 	if err != nil {
-		dir = "" // then the trials fail, and say why
+		dir = filepath.Join(c.StateDir, "none") // the trials fail there, and say why
 	}
 	box = &checkup.Box{
 		Panel: hw, Microphone: hw.mic, Speaker: hw.speaker,
 		Missing: func() ([]string, error) { return missingSentences(pack), nil },
 		Health:  hw.health, Clock: clockSynced, Explain: wordsFor,
-		Free: func() (int64, error) { return spool.FreeIn(c.StateDir) },
+		Free: func() (int64, error) { return spool.FreeIn(existing(c.StateDir)) },
+		HAT:  hw.otherHAT,
 		Dir:  dir, Gain: h.Gain, Quiet: h.Quiet, Allowed: h.Photo, Now: p.now,
 	}
-	if hw.camera != nil {
+	if hw.camera != nil && (hw.camera.Present() || hw.wantsCamera()) {
 		box.Camera = hw.camera
 	}
 	if hw.config.Screen != "none" {
@@ -56,6 +63,32 @@ func (p *program) checkupBox(hw *hardware, c config.Config, b parts, h daemon.Ha
 	return box, func() {
 		client.Close()
 		done()
+	}
+}
+
+// wantsCamera says that somebody wrote down which camera the box has.
+func (h *hardware) wantsCamera() bool {
+	return !slices.Contains([]string{"", "auto", "none"}, h.config.Camera)
+}
+
+// otherHAT names the board on top of the Pi, and its profile where that is not
+// the one in use.
+func (h *hardware) otherHAT() (product, profile string, err error) {
+	product, profile, err = panel.DetectHAT(h.root)
+	if profile == h.config.Board || len(h.config.Wiring) > 0 {
+		profile = "" // what somebody wired by hand is their own affair
+	}
+	return product, profile, err
+}
+
+// existing is the folder itself, or the next one above that is there.
+func existing(dir string) string {
+	for {
+		_, err := os.Stat(dir)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
 	}
 }
 
@@ -91,6 +124,9 @@ func (p *program) askRunning(ctx context.Context, c config.Config, a daemon.Ask,
 		return check, running, err
 	}
 	check, err = daemon.AskBox(ctx, controlSocket(c.StateDir), a, shown)
+	if _, serr := os.Stat(boardFile(c.StateDir)); serr == nil && err != nil && errors.Is(err, fs.ErrNotExist) {
+		return check, true, &failure{code: exitFailed, text: "This simulated box does not take questions.", next: "Use it in its terminal or on its page.", err: err}
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return check, true, &failure{code: exitFailed, text: "This user may not ask the running box.", next: "Put sudo in front of the command.", err: err}
 	}

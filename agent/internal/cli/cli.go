@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,8 @@ type program struct {
 	config, state string // flags
 	logLevel      string
 	plain         bool
+
+	transient bool // a line of doing stands on the terminal
 }
 
 // Run runs the program and returns its exit code.
@@ -89,13 +92,32 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
+	p.settle()
 	f := explain(err)
-	text := f.Error()
-	if f.code == exitUsage {
-		text += "\nSee illumi-agent --help."
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		f = &failure{code: exitFailed, text: "Stopped before the end.", next: "Type the same command again to begin anew.", err: err}
 	}
-	_, _ = fmt.Fprintln(p.stdio.Err, "illumi-agent:", text) // nowhere else to tell
+	_, _ = fmt.Fprintln(p.stdio.Err, complaint(f, columns(p.stdio.Err))) // nowhere else to tell
 	return f.code
+}
+
+// complaint is an error as it is read: on a terminal what to do has its own
+// lines, in a log it is one.
+func complaint(f *failure, width int) string {
+	lines := []string{"illumi-agent: " + f.Error()}
+	if width > 0 {
+		lines = []string{"illumi-agent: " + f.text, f.next}
+	}
+	if f.code == exitUsage {
+		lines = append(lines, "See illumi-agent --help.")
+	}
+	var out []string
+	for _, l := range lines {
+		if l != "" {
+			out = append(out, wrap(l, width, 0))
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // explain gives an error its exit code and its words.
@@ -172,7 +194,7 @@ the configuration file (state_dir: …). A flag wins over the environment, that 
 	f := root.PersistentFlags()
 	f.StringVar(&p.config, "config", "", "configuration `FILE` (default agent.yaml in --state, else /etc/illumi/agent.yaml)")
 	f.StringVar(&p.state, "state", "", "`DIR` in which the box keeps its whispers (default /var/lib/illumi-agent)")
-	f.StringVar(&p.logLevel, "log", "", "how much to log: debug, info, warn or error")
+	f.StringVar(&p.logLevel, "log", "", "`LEVEL` from which on it logs: debug, info, warn or error")
 	f.BoolVar(&p.plain, "plain", false, "allow http:// to another machine, where recordings could be overheard; for trying out only")
 	root.AddGroup(&cobra.Group{ID: "box", Title: "The box:"}, &cobra.Group{ID: "try", Title: "Trying out:"})
 	for _, c := range []*cobra.Command{p.enrollCommand(), p.runCommand(), p.statusCommand(), p.doctorCommand(),
@@ -183,6 +205,9 @@ the configuration file (state_dir: …). A flag wins over the environment, that 
 	simulate := p.simulateCommand()
 	simulate.GroupID = "try"
 	root.AddCommand(simulate, p.versionCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	fitHelp(root, cmp.Or(columns(p.stdio.Out), pageWidth))
 	return root
 }
 
@@ -209,6 +234,7 @@ func (p *program) versionCommand() *cobra.Command {
 
 // say writes a line for the person at the terminal.
 func (p *program) say(format string, args ...any) error {
+	p.settle()
 	_, err := fmt.Fprintf(p.stdio.Out, format+"\n", args...)
 	return err
 }

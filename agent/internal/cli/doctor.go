@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ func (p *program) doctorCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look at every part of the box, and say what to do where one is not well",
+		Short: "Look at every part, and say what to do where one is not well",
 		Long: `doctor looks at buttons, lights, loudspeaker, microphone, camera, screen, printer, the
 spoken sentences, disk, memory card, power, temperature, Wi-Fi, clock, server and line.
 The red light is on while it listens for a moment and takes a picture; both are erased at
@@ -42,9 +43,14 @@ func (p *program) doctor(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	shown := func(i protocol.CheckItem) { _ = p.say("%s", itemText(i)) } // the verdict counts, and is in the exit code
+	shown := func(i protocol.CheckItem) {
+		p.showItem(i)
+		p.lookingAt(checkup.After(i.Part))
+	}
 	if asJSON {
 		shown = func(protocol.CheckItem) {}
+	} else {
+		p.lookingAt(checkup.After(""))
 	}
 	check, running, err := p.askRunning(ctx, c, daemon.Ask{Do: string(protocol.CheckDoctor)}, shown)
 	if err != nil {
@@ -55,6 +61,7 @@ func (p *program) doctor(ctx context.Context, asJSON bool) error {
 			return err
 		}
 	}
+	p.settle()
 	if asJSON {
 		e := json.NewEncoder(p.stdio.Out)
 		e.SetIndent("", "  ")
@@ -71,7 +78,7 @@ func (p *program) doctorHere(ctx context.Context, c config.Config, file string, 
 	if err != nil {
 		return protocol.Check{}, err
 	}
-	hw, err := p.openHardware(ctx, h, c.StateDir, nil, p.logger(c.Log))
+	hw, err := p.openHardware(ctx, h, c.StateDir, nil, p.logger(p.calm(c.Log)))
 	if err != nil {
 		return protocol.Check{}, err
 	}
@@ -84,14 +91,41 @@ func (p *program) doctorHere(ctx context.Context, c config.Config, file string, 
 	return checkup.Report(protocol.CheckDoctor, uuid.Must(uuid.NewV7()).String(), p.now(), items), ctx.Err()
 }
 
-// itemText is one part as a line, and a second one where something is to be done.
-func itemText(i protocol.CheckItem) string {
-	mark := map[protocol.Verdict]string{
-		protocol.VerdictOK: "ok", protocol.VerdictWarn: "look", protocol.VerdictFailed: "FAILED", protocol.VerdictSkipped: "-",
-	}[i.Verdict]
-	s := fmt.Sprintf("%-7s %-12s %s", mark, i.Part, i.Text)
+// lookingAt shows which part takes its time.
+func (p *program) lookingAt(part string) {
+	if part != "" {
+		p.doing(fmt.Sprintf("%-7s %s", "", part))
+	}
+}
+
+// calm is how much a command logs that says itself what it finds.
+func (p *program) calm(level slog.Level) slog.Level {
+	if p.logLevel == "" {
+		return slog.LevelError + 1
+	}
+	return level
+}
+
+// showItem shows one part. That it could not be shown is not worth an end: the
+// verdict counts, and is in the exit code.
+func (p *program) showItem(i protocol.CheckItem) { _ = p.say("%s", itemText(i, columns(p.stdio.Out))) }
+
+var marks = map[protocol.Verdict]string{
+	protocol.VerdictOK: "ok", protocol.VerdictWarn: "look", protocol.VerdictFailed: "FAILED", protocol.VerdictSkipped: "-",
+}
+
+// itemText is one part, and below it what is to be done. A width of 0 breaks no
+// line; where there is little room the texts stand below the part.
+func itemText(i protocol.CheckItem, width int) string {
+	const margin = 21
+	head, indent := fmt.Sprintf("%-7s %-12s ", marks[i.Verdict], i.Part), margin
+	s := wrap(head+i.Text, width, margin)
+	if width > 0 && width < narrow {
+		indent = narrowMargin
+		s = strings.TrimSpace(head) + "\n" + wrap(strings.Repeat(" ", indent)+i.Text, width, indent)
+	}
 	if i.Next != "" && i.Verdict != protocol.VerdictOK {
-		s += "\n" + strings.Repeat(" ", 21) + "→ " + i.Next
+		s += "\n" + wrap(strings.Repeat(" ", indent)+"→ "+i.Next, width, indent+2)
 	}
 	return s
 }

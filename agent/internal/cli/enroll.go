@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,35 +113,30 @@ func (p *program) enroll(ctx context.Context, e enrolment) error {
 		}
 		e.name = name
 	}
-	if err := p.say("Address      %s", server); err != nil {
+	if err := p.fact("Address", "%s", server); err != nil {
 		return err
 	}
-	if err := p.probe(ctx, server, e.plain); err != nil {
-		return p.stepFailed("Server", err)
-	}
-	if err := p.say("Server       an illumi server answers"); err != nil {
+	if err := p.step("Server", "an illumi server answers", func() error { return p.probe(ctx, server, e.plain) }); err != nil {
 		return err
 	}
 	a, err := p.begin(e.state, server, code)
 	if err != nil {
 		return p.stepFailed("State", err)
 	}
+	p.doing(label("Code"))
 	answer, err := p.redeem(ctx, e, a, code)
 	if err != nil {
 		return p.stepFailed("Code", err)
 	}
-	if err := p.say("Code         accepted: this box is %q at %s", answer.Name, answer.Server); err != nil {
+	if err := p.fact("Code", "accepted: this box is %q at %s", answer.Name, answer.Server); err != nil {
 		return err
 	}
 	if off := time.Since(answer.ServerTime).Abs(); off > 2*time.Minute {
-		if err := p.say("Clock        differs from the server's by %s; quiet hours need a clock that is right", off.Round(time.Second)); err != nil {
+		if err := p.fact("Clock", "differs from the server's by %s; quiet hours need a clock that is right", off.Round(time.Second)); err != nil {
 			return err
 		}
 	}
-	if err := p.prove(ctx, server, a.Secret, e); err != nil {
-		return p.stepFailed("Key", err)
-	}
-	if err := p.say("Key          the server knows this box by its own key"); err != nil {
+	if err := p.step("Key", "the server knows this box by its own key", func() error { return p.prove(ctx, server, a.Secret, e) }); err != nil {
 		return err
 	}
 	id := config.Identity{Server: server, ServerID: answer.ServerID, Device: answer.Device, Name: answer.Name, Secret: config.Secret(a.Secret)}
@@ -158,7 +154,19 @@ func (p *program) enroll(ctx context.Context, e enrolment) error {
 	if err := os.Remove(statusFile(e.state)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return p.say("Written      %s", e.file)
+	return p.fact("Written", "%s", e.file)
+}
+
+// label is what a line of a step begins with.
+func label(step string) string { return fmt.Sprintf("%-*s", labelWidth, step) }
+
+// step does one and shows how it went.
+func (p *program) step(name, done string, do func() error) error {
+	p.doing(label(name))
+	if err := do(); err != nil {
+		return p.stepFailed(name, err)
+	}
+	return p.fact(name, "%s", done)
 }
 
 // where is what else must be typed for the same box.
@@ -185,7 +193,7 @@ func quoted(name string) string {
 
 // stepFailed shows where it ended. The error itself is told once, at the end.
 func (p *program) stepFailed(step string, err error) error {
-	return errors.Join(explainServer(err), p.say("%-12s failed", step))
+	return errors.Join(explainServer(err), p.fact(step, "failed"))
 }
 
 // probe asks without a key: an illumi server says in its own words that one is

@@ -57,7 +57,7 @@ func (p *program) askFor(ctx context.Context, a daemon.Ask) error {
 	if err := c.Enrolled(); err != nil {
 		return err
 	}
-	check, running, err := p.askRunning(ctx, c, a, func(i protocol.CheckItem) { _ = p.say("%s", itemText(i)) }) // the exit code says it too
+	check, running, err := p.askRunning(ctx, c, a, p.showItem)
 	switch {
 	case err != nil:
 		return err

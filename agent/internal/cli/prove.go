@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"illumi/agent/internal/daemon"
@@ -18,6 +16,7 @@ const answerWait = 30 * time.Second
 // before the box has tested itself and has a practice whisper. The box is
 // enrolled whatever comes out.
 func (p *program) proveBox(ctx context.Context, test bool) error {
+	p.doing(label("Service"))
 	err := startService(ctx)
 	if errors.Is(err, errNoService) {
 		return p.say("Next: illumi-agent run%s", p.where())
@@ -25,7 +24,7 @@ func (p *program) proveBox(ctx context.Context, test bool) error {
 	if err != nil {
 		return &failure{code: exitFailed, text: "The box is enrolled, but " + err.Error() + ".", next: "Look at it with: illumi-agent doctor", err: err}
 	}
-	if err := p.say("Service      started; it begins with the machine from now on"); err != nil {
+	if err := p.fact("Service", "started; it begins with the machine from now on"); err != nil {
 		return err
 	}
 	if !test {
@@ -35,37 +34,39 @@ func (p *program) proveBox(ctx context.Context, test bool) error {
 	if err != nil {
 		return err
 	}
-	if err := awaitSocket(ctx, controlSocket(c.StateDir)); err != nil {
+	p.doing(label("Self-test"))
+	if err := awaitBox(ctx, controlSocket(c.StateDir)); err != nil {
 		return &failure{code: exitFailed, text: "The box is enrolled and does not answer.", next: "See: journalctl -u illumi-agent", err: err}
 	}
-	if err := p.say("Self-test    listen to the box, and press its button where it asks for it"); err != nil {
+	if err := p.fact("Self-test", "listen to the box, and press its button where it asks for it"); err != nil {
 		return err
 	}
 	tested := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckSelfTest)})
 	if err := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckPractice)}); err != nil {
 		return errors.Join(tested, err)
 	}
-	if err := p.say("Practice     a whisper waits that never leaves the box: its light breathes"); err != nil {
+	if err := p.fact("Practice", "a whisper waits that never leaves the box: its light breathes"); err != nil {
 		return err
 	}
 	return tested
 }
 
-// awaitSocket waits until the box can be asked.
-func awaitSocket(ctx context.Context, name string) error {
+// awaitBox waits until the box answers. That its socket is there says nothing:
+// one may be left of a power cut.
+func awaitBox(ctx context.Context, socket string) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := os.Stat(name)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
+		_, err := daemon.AskNow(ctx, socket)
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return errors.Join(ctx.Err(), err)
 		}
 	}
 }

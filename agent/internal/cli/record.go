@@ -24,7 +24,7 @@ func (p *program) recordCommand() *cobra.Command {
 	var erase bool
 	c := &cobra.Command{
 		Use:   "record [SENTENCE]",
-		Short: "Read one of the box's sentences aloud, so that the box says it in that voice",
+		Short: "Let the box say a sentence in the voice of somebody there",
 		Long: `record lets somebody at the box read one of its sentences aloud: press the button, read after
 the tone, press again. The running box does this, with its own microphone under its red
 light, and says the sentence once for comparison. What the server has for the box is said
@@ -32,13 +32,18 @@ instead of what was recorded here. Without a name, record lists the sentences.
 
 ` + exitCodes,
 		Example: "  sudo illumi-agent record new\n  sudo illumi-agent record new --erase",
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("Name one sentence only: %s SENTENCE.", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return p.listSentences()
 			}
 			if _, known := flow.Prompts[flow.Prompt(args[0])]; !known {
-				return usage("there is no sentence %q; to list them, run: illumi-agent record", args[0])
+				return usage("There is no sentence %.40q. To list them, run: illumi-agent record.", args[0])
 			}
 			if erase {
 				return p.eraseSentence(args[0])

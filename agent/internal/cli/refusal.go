@@ -66,9 +66,7 @@ func nextOf(p *protocol.Problem) string {
 // where it is something else.
 func unreachable(err error) (text, next string) {
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return fmt.Sprintf("The server's certificate is valid from %s to %s, and this machine's clock says %s.",
-				day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter), day(time.Now())),
-			"Set the clock if it is wrong; else the server needs a new certificate."
+		return outOfTime(invalid.Cert.NotBefore, invalid.Cert.NotAfter, time.Now(), clockSynced())
 	}
 	if name, ok := errors.AsType[x509.HostnameError](err); ok {
 		return fmt.Sprintf("The server's certificate is not for %s.", name.Host), "Check the address; it must be the one in the certificate."
@@ -112,6 +110,20 @@ func unreachable(err error) (text, next string) {
 		return sentence("the server could not be asked: " + why.Error()), "Try again."
 	}
 	return "", ""
+}
+
+// outOfTime tells a wrong clock from a certificate that has ended. No server
+// uses one that begins in the future, so then it is the clock.
+func outOfTime(begins, ends, now time.Time, synced bool) (text, next string) {
+	const wait = "Connect it to the internet, wait a minute, and try again."
+	switch {
+	case now.Before(begins):
+		return fmt.Sprintf("This machine's clock is wrong: it says %s, and that is over.", day(now)), wait
+	case synced:
+		return fmt.Sprintf("The server's certificate ended on %s.", day(ends)), "Tell whoever runs the server; it needs a new one."
+	}
+	return fmt.Sprintf("The server's certificate ended on %s, and this machine's unset clock says %s.", day(ends), day(now)),
+		"If the clock is wrong, wait until it is right. Else the server needs a new certificate."
 }
 
 func day(t time.Time) string { return t.UTC().Format("2 January 2006 15:04 UTC") }

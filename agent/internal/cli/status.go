@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,11 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"illumi/agent/internal/daemon"
-	"illumi/agent/internal/panel"
 	"illumi/protocol"
 )
 
@@ -23,7 +24,11 @@ type boxStatus struct {
 	Name     string `json:"name,omitempty"`
 	Device   string `json:"device,omitempty"`
 	Address  string `json:"address,omitempty"`
+	Agent    string `json:"agent"` // version of this program
 	daemon.Report
+	// Now is the running box's own word, the same that its server has; nil where
+	// none runs, or where it does not answer.
+	Now *daemon.Now `json:"now,omitempty"`
 }
 
 func (p *program) statusCommand() *cobra.Command {
@@ -31,24 +36,25 @@ func (p *program) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say how the box is",
-		Long: `status says whether the box runs, what it is doing, whether its server is there, and
-what still waits on the box. It changes nothing.
+		Long: `status says whether the box runs, what it is doing, whether its server is there,
+what still waits on the box, how it is, and by which settings it lives. It changes
+nothing. The box's page on the server shows the same, as of its last word.
 
 ` + exitCodes,
 		Example: "  illumi-agent status\n  illumi-agent status --state ./janeeyre --json",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return p.status(asJSON) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.status(cmd.Context(), asJSON) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "for programs")
 	return c
 }
 
-func (p *program) status(asJSON bool) error {
+func (p *program) status(ctx context.Context, asJSON bool) error {
 	c, _, err := p.load(installed)
 	if err != nil {
 		return err
 	}
-	s := boxStatus{Enrolled: c.Enrolled() == nil, Name: c.Name, Device: c.Device, Address: c.Server}
+	s := boxStatus{Enrolled: c.Enrolled() == nil, Name: c.Name, Device: c.Device, Address: c.Server, Agent: protocol.Build}
 	if s.Report, err = daemon.ReadReport(statusFile(c.StateDir)); err != nil {
 		return fmt.Errorf("read the status: %w", err)
 	}
@@ -56,10 +62,13 @@ func (p *program) status(asJSON bool) error {
 		return fmt.Errorf("see whether the box runs: %w", err)
 	}
 	s.Online = s.Online && s.Running
+	if s.Running {
+		s.Now = askNow(ctx, controlSocket(c.StateDir))
+	}
 	if asJSON {
 		err = json.NewEncoder(p.stdio.Out).Encode(s)
 	} else {
-		_, err = fmt.Fprint(p.stdio.Out, s.text())
+		err = s.show(p.fact)
 	}
 	switch {
 	case err != nil:
@@ -87,52 +96,119 @@ func (p *program) mendRefusal(state string, r daemon.Refusal) string {
 	return "Ask who runs the server."
 }
 
+// answersSoon is how long a running box may take to say how it is.
+const answersSoon = 5 * time.Second
+
+// askNow is nil for a box that is just starting or ending, or is an older one:
+// what its file says is told all the same.
+func askNow(ctx context.Context, socket string) *daemon.Now {
+	ctx, cancel := context.WithTimeout(ctx, answersSoon)
+	defer cancel()
+	n, err := daemon.AskNow(ctx, socket)
+	if err != nil || n.State == "" {
+		return nil
+	}
+	return &n
+}
+
 // clock is a moment for people, with its zone.
 const clock = "2006-01-02 15:04:05 MST"
 
-func (s boxStatus) text() string {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-13s", name)
-		fmt.Fprintf(&b, format+"\n", args...)
-	}
+// show tells it in lines with a label before each.
+func (s boxStatus) show(fact func(label, format string, args ...any) error) error {
+	var errs []error
+	line := func(label, format string, args ...any) { errs = append(errs, fact(label, format, args...)) }
 	if !s.Enrolled {
 		line("Box", "not enrolled")
-		return b.String()
+		return errors.Join(errs...)
 	}
 	line("Box", "%s", s.Name)
-	if s.Running {
-		line("Runs", "yes")
-	} else {
-		line("Runs", "no")
-	}
-	if s.Running && s.Phase != "" {
-		line("State", "%s", panel.Words(string(s.Phase)))
-	}
+	line("Runs", "%s", yesNo(s.Running))
 	where := s.Address
 	if s.Server != "" {
 		where = s.Server + " (" + s.Address + ")"
 	}
 	line("Server", "%s", where)
-	switch {
-	case s.Refusal.Code != "":
-		line("Connection", "refused by the server since %s: %s", s.Refusal.Since.Local().Format(clock), sentence(s.Refusal.Text))
-	case s.Online:
-		line("Connection", "connected")
-	case s.LastContact.IsZero():
-		line("Connection", "none yet")
-	default:
-		line("Connection", "none; last heard of at %s", s.LastContact.Local().Format(clock))
+	line("Connection", "%s", s.connection())
+	if !s.LastContact.IsZero() && !s.Online {
+		line("Last heard of", "%s", s.LastContact.Local().Format(clock))
 	}
-	line("Whispers", "%d not answered", s.Waiting)
-	line("Answers", "%d saved and not yet sent", s.Unsent)
+	switch {
+	case s.Now != nil:
+		for _, l := range s.Now.Lines() {
+			line(l.Name, "%s", lineWords(l))
+		}
+	default:
+		if s.Running && s.Phase != "" {
+			line("It does", "%s", protocol.StateWords(string(s.Phase)))
+		}
+		line("Not answered", "%s", plural(s.Waiting, "whisper"))
+		line("Not sent", "%s", plural(s.Unsent, "answer"))
+		if s.DiskLow {
+			line("Free space", "! nearly full")
+		}
+	}
+	line("Software", "%s", s.Agent)
 	if s.Running && s.Quiet {
 		line("Night", "quiet hours: the light is dimmed and the box speaks only when pressed")
 	}
-	if s.DiskLow {
-		line("Disk", "nearly full")
+	if s.Now != nil && s.Now.InForce != nil {
+		line("", "")
+		for _, w := range protocol.SettingWords(s.Now.Wanted, *s.Now.InForce) {
+			words := w.Is
+			if !w.Same {
+				words += ", but wanted: " + w.Wanted
+			}
+			line(settingLabel(w), "%s", words)
+		}
 	}
-	return b.String()
+	return errors.Join(errs...)
+}
+
+// settingLabel fits beside the other labels.
+func settingLabel(w protocol.Setting) string {
+	if w.Key == "announce" {
+		return "Announces"
+	}
+	return w.Name
+}
+
+// lineWords marks what somebody should look after: not everybody sees colours.
+func lineWords(l protocol.Line) string {
+	words := l.Words
+	if !l.At.IsZero() {
+		words = strings.TrimSpace(words + " " + l.At.Local().Format(clock))
+	}
+	if l.Level == protocol.Look || l.Level == protocol.Bad {
+		return "! " + words
+	}
+	return words
+}
+
+func (s boxStatus) connection() string {
+	switch {
+	case s.Refusal.Code != "":
+		return "refused by the server since " + s.Refusal.Since.Local().Format(clock) + ": " + sentence(s.Refusal.Text)
+	case s.Online:
+		return "connected"
+	case s.LastContact.IsZero():
+		return "none yet"
+	}
+	return "none"
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // running reports whether an agent holds the state directory's lock. It reads

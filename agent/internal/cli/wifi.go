@@ -62,7 +62,7 @@ The outcome is printed and, where the box has a loudspeaker, said aloud.
 					return p.scanAndJoin(ctx, m)
 				}
 				n := wifi.Network{Name: args[0], Hidden: hidden}
-				if n.Password, err = p.askPassword("Password of " + n.Name + " (empty for an open network): "); err != nil {
+				if n.Password, err = p.askPassword(ctx, "Password of "+n.Name+" (empty for an open network): "); err != nil {
 					return err
 				}
 				return p.join(ctx, m, n)
@@ -110,6 +110,7 @@ func (p *program) join(ctx context.Context, m *wifi.Manager, n wifi.Network) err
 	if err := p.say("Joining %s; this takes up to a minute.", n.Name); err != nil {
 		return err
 	}
+	p.doing("Joining")
 	r, err := m.Join(ctx, n)
 	p.sayAloud(ctx, wifiSentence(err))
 	if err != nil {
@@ -223,15 +224,15 @@ func lookForCode(ctx context.Context, camera media.Camera) (n wifi.Network, err 
 }
 
 // askPassword reads a line that nobody sees; from a pipe it reads the first.
-func (p *program) askPassword(question string) (string, error) {
+func (p *program) askPassword(ctx context.Context, question string) (string, error) {
 	in, ok := p.stdio.In.(*os.File)
 	if ok && term.IsTerminal(int(in.Fd())) {
 		if _, err := fmt.Fprint(p.stdio.Err, question); err != nil {
 			return "", err
 		}
-		line, err := term.ReadPassword(int(in.Fd()))
+		line, err := readHidden(ctx, int(in.Fd()))
 		_, werr := fmt.Fprintln(p.stdio.Err)
-		return string(line), errors.Join(err, werr)
+		return line, errors.Join(err, werr)
 	}
 	data, err := io.ReadAll(io.LimitReader(p.stdio.In, 4096))
 	if err != nil {
@@ -239,4 +240,28 @@ func (p *program) askPassword(question string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	return strings.TrimRight(line, "\r"), nil
+}
+
+// readHidden reads a line of a terminal. Where ctx ends first, as by Ctrl-C, the
+// terminal shows again what is typed.
+func readHidden(ctx context.Context, fd int) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // a read that nobody waits for ends with the program
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return string(l.text), l.err
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
 }
