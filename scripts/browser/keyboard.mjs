@@ -1,30 +1,34 @@
 // The whole of a researcher's work by keyboard alone: make the administrator, invite a researcher, make a code, enrol,
-// start a whisper, watch it complete, hear turn 2, export. No pointer is ever used.
+// start a whisper, watch it complete, hear turn 2, export. No pointer is ever used: what is not reached by Tab and
+// pressed by Enter, Space or an arrow key fails it, and so does a focus that one cannot see. Axe looks at every page.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { open } from './browser.mjs';
+import { parseArgs } from 'node:util';
+import { crossed, open } from './browser.mjs';
 import { picture, sound } from './media.mjs';
 import { Box, startServer } from './server.mjs';
 
+const { values: { shots } } = parseArgs({ options: { shots: { type: 'string' }, keyboard: { type: 'boolean' } } });
 const scratch = process.env.ILLUMI_TEST_SCRATCH;
 const files = { sound: path.join(scratch, 'by keyboard.wav'), picture: path.join(scratch, 'by keyboard.png') };
 await writeFile(files.sound, sound(4));
 await writeFile(files.picture, picture());
 
 const server = await startServer();
-const browser = await open();
+const browser = await open(shots);
 const password = 'four words only mine';
 
 // hand is somebody who has a keyboard and nothing else.
 async function hand() {
   const { page } = await browser.visitor();
   const sees = (selector, words) => page.locator(selector, { hasText: words }).first().waitFor();
-  // to walks by Tab; it is also the proof that the focus can be seen where it comes to rest.
+  // to walks by Tab; wherever the focus rests on the way, one has to see it.
   async function to(selector) {
     for (let i = 0; i < 150; i++) {
-      const there = await page.evaluate((s) => document.activeElement?.matches(s), selector);
-      if (there) return;
+      const there = await page.evaluate(rest, selector);
+      if (there.unseen) browser.complaints.push(`${new URL(page.url()).pathname}: the focus cannot be seen at ${there.unseen}`);
+      if (there.here) return;
       await page.keyboard.press('Tab');
     }
     assert.fail(`the keyboard does not reach ${selector} on ${page.url()}`);
@@ -38,7 +42,32 @@ async function hand() {
     await to(selector);
     await page.keyboard.press(key);
   };
-  return { page, sees, to, type, press };
+  // file chooses one in the dialog that Enter opens; the dialog itself is the system's, and has its own keys.
+  const file = async (selector, name) => {
+    await to(selector);
+    const dialog = page.waitForEvent('filechooser');
+    await page.keyboard.press('Enter');
+    await (await dialog).setFiles(name);
+  };
+  // look lets axe see the page as it is now.
+  const look = (name) => browser.inspect(page, `keyboard-${name}`, { only: crossed });
+  return { page, sees, to, type, press, file, look };
+}
+
+// rest says of the element with the focus whether it is the one, and what it is where nobody could see that: out of
+// view, under something else, or without a frame. Runs in the page.
+function rest(selector) {
+  const node = document.activeElement;
+  const here = node?.matches(selector);
+  if (!node || node === document.body || node.id === 'main' || !node.matches(':focus-visible')) return { here };
+  const shown = node.classList.contains('whole') ? node.closest('.item') : node;
+  const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+  const box = node.getBoundingClientRect();
+  const framed = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+  const inView = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+  const over = document.elementFromPoint(Math.min(Math.max(box.left + box.width / 2, 1), innerWidth - 1), Math.min(Math.max(box.top + Math.min(box.height, 40) / 2, 1), innerHeight - 1));
+  const covered = over && !node.contains(over) && !over.contains(node) && getComputedStyle(over).position === 'fixed';
+  return { here, unseen: framed && inView && !covered ? '' : node.outerHTML.slice(0, 90) };
 }
 
 const boxes = [];
@@ -47,11 +76,13 @@ const steps = [
     s.admin = await hand();
     const { page, type, press, sees } = s.admin;
     await page.goto(server.setup);
+    await s.admin.look('setup');
     await type('#name', 'Ada Lovelace');
     await type('#email', 'ada@example.org');
     await type('#password', password);
     await press('main button[type=submit]');
     await sees('h2', 'Nothing is on its way yet');
+    await s.admin.look('projects-empty');
   }],
   ['invite a researcher', async (s) => {
     const { page, type, press } = s.admin;
@@ -61,8 +92,10 @@ const steps = [
     await press('form[action="/people/invite"] button');
     await page.locator('code.secret').waitFor();
     const link = await page.locator('code.secret').innerText();
+    await s.admin.look('invited');
     s.grace = await hand();
     await s.grace.page.goto(link);
+    await s.grace.look('join');
     await s.grace.type('#name', 'Grace Hopper');
     await s.grace.type('#password', password);
     await s.grace.press('main button[type=submit]');
@@ -87,6 +120,7 @@ const steps = [
       await box.online();
       boxes.push(box);
     }
+    await s.admin.look('boxes');
   }],
   ['make a project and start a whisper', async (s) => {
     const { page, type, press, to, sees } = s.grace;
@@ -96,16 +130,18 @@ const steps = [
     assert.ok(await page.isChecked('#straight'));
     await press('form[action="/projects"] button[type=submit]');
     await sees('h1', 'Harbour voices');
+    await s.grace.look('project');
     await press('main a[href$="/start"]');
     await sees('h1', 'Start a whisper');
     await type('#title', 'Gulls');
-    for (const [field, file] of [['#audio-file', files.sound], ['#image-file', files.picture]]) {
-      await to(field);
-      await page.setInputFiles(field, file); // the dialog is the system's, and has its own keys
+    for (const field of ['audio', 'image']) {
+      await s.grace.file(`#${field}-file`, field === 'audio' ? files.sound : files.picture);
+      await sees(`[data-field=${field}] [data-status]`, 'Uploaded.');
     }
     for (const box of boxes) await press(`#box-${box.device}`, 'Space');
     await press('button[value=preview]');
     await sees('#plan-title', 'will travel');
+    await s.grace.look('start');
     s.plan = await page.locator('#plan li bdi').allInnerTexts();
     await press('.start button[type=submit]');
     await sees('h1', 'Gulls');
@@ -123,6 +159,7 @@ const steps = [
       await sees('#news', `${turn} of 3 answered`);
     }
     await sees('#summary .state', 'complete');
+    await s.grace.look('complete');
     assert.ok(await page.evaluate(() => window.sameDocument), 'the page was loaded anew');
   }],
   ['hear turn 2', async (s) => {
@@ -138,6 +175,7 @@ const steps = [
     await s.grace.sees('h1', 'Harbour voices');
     await press('nav.tabs a[href$="/export"]');
     await s.grace.sees('h1', 'Export');
+    await s.grace.look('export');
     await s.grace.to('form[action$="/export.zip"] button[type=submit]');
     const download = page.waitForEvent('download');
     await page.keyboard.press('Enter');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { open } from './browser.mjs';
+import { crossed, open } from './browser.mjs';
 import { picture, sound } from './media.mjs';
 import { Box, startServer } from './server.mjs';
 
@@ -103,6 +103,52 @@ const tests = [
     await sees('#warnings', 'attic');
     await browser.inspect(page, 'start-warnings');
     await browser.enlarge(page, 'start-warnings');
+  }],
+
+  ['each kind of order, shown before it starts and kept', async () => {
+    await go(`${state.project}/start`);
+    await page.fill('#title', 'By table');
+    await page.setInputFiles('#audio-file', files.sound);
+    await sees('[data-field=audio] [data-status]', 'Uploaded.');
+    for (const name of ['ann', 'ben', 'cora']) await page.check(`#box-${boxes.get(name).device}`);
+    const rows = () => page.locator('.plan-rows li').evaluateAll((all) => all.map((row) => [...row.querySelectorAll('bdi')].map((name) => name.textContent)));
+    await page.check('#design-williams');
+    await page.click('text=Show the order first >> visible=true');
+    await sees('#plan-title', '6 whispers, as they will travel');
+    const square = await rows();
+    for (const name of ['ann', 'ben', 'cora']) {
+      for (const place of [0, 1, 2]) assert.equal(square.filter((row) => row[place] === name).length, 2, `${name} in place ${place + 1}: ${square}`);
+    }
+    await page.check('#design-shuffle');
+    await page.locator('summary', { hasText: 'The ordering seed' }).click();
+    await page.fill('#seed', '5'.repeat(64));
+    await page.fill('#count', '4');
+    await page.click('text=Show the order first >> visible=true');
+    await sees('#plan-title', '4 whispers, as they will travel');
+    const drawn = await rows();
+    await page.click('text=Show the order first >> visible=true');
+    await sees('#plan-title', '4 whispers, as they will travel');
+    assert.deepEqual(await rows(), drawn, 'one seed gives two orders');
+    await page.check('#design-uploaded');
+    await page.setInputFiles('#rows-file', { name: 'orders.csv', mimeType: 'text/csv', buffer: Buffer.from('attic, ben\nben, cora, attic\n') });
+    await page.waitForFunction(() => document.querySelector('#rows').value.includes('attic'));
+    await page.click('text=Show the order first >> visible=true');
+    await sees('#plan-title', '2 whispers, as they will travel');
+    assert.deepEqual(await rows(), [['attic', 'ben'], ['ben', 'cora', 'attic']]);
+    await browser.inspect(page, 'start-table', { only: crossed });
+    await page.click('button[type=submit].btn-large');
+    await sees('#whispers', 'By table 2');
+    await page.locator('#whispers h2 a', { hasText: 'By table 2' }).click();
+    assert.deepEqual(await page.locator('[id^=hop-] h3 bdi').allInnerTexts(), ['ben', 'cora', 'attic']);
+    await page.locator('#order > summary').click();
+    await sees('#order', 'Every turn is where the order put it.');
+    for (const one of ['By table 1', 'By table 2']) { // the boxes are wanted below
+      await go(state.project);
+      await page.locator('#whispers h2 a', { hasText: one }).click();
+      await page.click('text=End…');
+      await page.click('dialog [data-yes]');
+      await sees('#summary .state', 'ended early');
+    }
   }],
 
   ['links as columns', async () => {

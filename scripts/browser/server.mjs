@@ -5,15 +5,15 @@ import http from 'node:http';
 import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 
-// startServer returns { base, setup, logs, stop, restart }.
-export async function startServer() {
+// startServer returns { base, setup, logs, stop, restart }; extra are arguments of its own.
+export async function startServer(...extra) {
   const data = await mkdtemp(path.join(process.env.ILLUMI_TEST_SCRATCH, 'data-'));
   const port = await freePort();
   const logs = [];
   let child;
   let gone;
   const start = (until) => {
-    child = spawn(process.env.ILLUMI_TEST_SERVER, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`],
+    child = spawn(process.env.ILLUMI_TEST_SERVER, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, ...extra],
       { stdio: ['ignore', 'pipe', 'pipe'] });
     gone = new Promise((done) => child.once('exit', done));
     child.stderr.setEncoding('utf8').on('data', (text) => logs.push(text));
@@ -114,6 +114,17 @@ export class Box {
     const head = text.length < 126 ? Buffer.from([0x81, 0x80 | text.length])
       : Buffer.from([0x81, 0x80 | 126, text.length >> 8, text.length & 0xff]);
     this.socket.write(Buffer.concat([head, mask, text.map((byte, i) => byte ^ mask[i % 4])]));
+  }
+
+  // says tells how the box is, reports what befell it, and hands in what it found when it looked itself through.
+  says(status) { this.tell('status', { state: 'IDLE', waiting: 0, unsent: 0, disk_free: 12e9, uptime: 90000, settings: 1, clock_sync: true, ...status }); }
+
+  reports(code, detail) { this.tell('report', { id: randomUUID(), code, at: new Date().toISOString(), detail }); }
+
+  found(kind, items, installer) {
+    const body = JSON.stringify({ id: randomUUID(), kind, at: new Date().toISOString(), installer,
+      items: items.map(([part, verdict, text, next]) => ({ part, verdict, text, next })) });
+    return this.call('POST', '/api/v1/device/checks', { body, headers: { 'Content-Type': 'application/json' } });
   }
 
   progress(offer, step) { this.tell(step, { hop: offer.hop, epoch: offer.epoch, at: new Date().toISOString() }); }
