@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -108,7 +109,9 @@ func (p *Presence) Flush(ctx context.Context) {
 		return
 	}
 	if err := p.rec.SeenMany(ctx, round); err != nil {
-		p.log.Warn("presence could not be written", "boxes", len(round), "error", err)
+		if !errors.Is(ctx.Err(), context.Canceled) { // else Run's last round is about to write it
+			p.log.Warn("presence could not be written", "boxes", len(round), "error", err)
+		}
 		p.mu.Lock()
 		for device, newer := range p.seen {
 			round[device] = merge(round[device], newer)

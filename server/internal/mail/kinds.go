@@ -79,7 +79,7 @@ func complete(n News) wording {
 	gaps := max(n.Boxes-n.Answered-n.Skipped, 0)
 	switch {
 	case n.Skipped > 0:
-		says += fmt.Sprintf(" %s skipped.", count(n.Skipped, "box was", "boxes were"))
+		says += fmt.Sprintf(" %s passed over.", count(n.Skipped, "box was", "boxes were"))
 	case n.Answered == n.Boxes && n.Boxes == 1:
 		says = "The box answered."
 	case n.Answered == n.Boxes:
@@ -102,7 +102,7 @@ func noAnswer(n News) wording {
 	return wording{
 		Subject: fmt.Sprintf("%s has not answered for %s", n.Box, n.lasted()),
 		Head:    fmt.Sprintf("%s has not answered for %s.", n.Box, n.lasted()),
-		Says:    []string{"The whisper waits there. You can wait on, skip this turn, replace the box, or end the whisper.", n.Reason},
+		Says:    []string{"The whisper waits there. You can wait on, pass the turn over, let another box go first, or end the whisper.", n.Reason},
 		Facts:   n.turn("Waits since"),
 		Go:      "Decide what happens", Why: whyProject,
 	}
@@ -112,7 +112,7 @@ func decide(n News) wording {
 	return wording{
 		Subject: fmt.Sprintf(`Please decide: whisper "%s" waits for %s`, n.Whisper, n.Box),
 		Head:    fmt.Sprintf("The time for %s to answer is over.", n.Box),
-		Says:    []string{"Nothing is skipped by itself. Choose: wait on, skip this turn, replace the box, or end the whisper.", n.Reason},
+		Says:    []string{"Nobody is passed over by itself. Choose: wait on, pass the turn over, let another box go first, or end the whisper.", n.Reason},
 		Facts:   n.turn("Waits since"),
 		Go:      "Decide what happens", Why: whyProject,
 	}

@@ -24,8 +24,8 @@ func TestRender_Complete(t *testing.T) {
 		body    string
 	}{
 		"all":         {all, `Whisper "Harbour" is complete (8 of 8)`, "All 8 boxes answered."},
-		"skipped":     {skipped, `Whisper "Harbour" is complete (6 of 8)`, "6 of 8 boxes answered. 2 boxes were skipped."},
-		"one skipped": {oneSkipped, `Whisper "Harbour" is complete (7 of 8)`, "7 of 8 boxes answered. 1 box was skipped."},
+		"skipped":     {skipped, `Whisper "Harbour" is complete (6 of 8)`, "6 of 8 boxes answered. 2 boxes were passed over."},
+		"one skipped": {oneSkipped, `Whisper "Harbour" is complete (7 of 8)`, "7 of 8 boxes answered. 1 box was passed over."},
 		"one":         {one, `Whisper "Harbour" is complete (1 of 1)`, "The box answered."},
 	} {
 		t.Run(name, func(t *testing.T) {
