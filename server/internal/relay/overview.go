@@ -61,26 +61,23 @@ func (s *Service) Overview(ctx context.Context, actor model.Actor) (Overview, er
 	return o, err
 }
 
+// overviewOf adds to whispers what they belong to and wait for.
 func overviewOf(ctx context.Context, tx *store.Tx, rows []WhisperRow) ([]OverviewRow, error) {
-	var out []OverviewRow
-	titles, boxes := map[string]string{}, map[string]model.Device{}
+	var projects, boxes []string
 	for _, r := range rows {
-		if _, ok := titles[r.ProjectID]; !ok {
-			p, err := tx.Project(ctx, r.ProjectID)
-			if err != nil {
-				return nil, err
-			}
-			titles[r.ProjectID] = p.Title
-		}
-		id := r.Progress.DeviceID
-		if _, ok := boxes[id]; !ok && id != "" {
-			d, err := tx.Device(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			boxes[id] = d
-		}
-		out = append(out, OverviewRow{r, titles[r.ProjectID], boxes[id]})
+		projects, boxes = append(projects, r.ProjectID), append(boxes, r.Progress.DeviceID)
+	}
+	of, err := tx.ProjectsByID(ctx, projects)
+	if err != nil {
+		return nil, err
+	}
+	at, err := tx.DevicesByID(ctx, boxes)
+	if err != nil {
+		return nil, err
+	}
+	var out []OverviewRow
+	for _, r := range rows {
+		out = append(out, OverviewRow{r, of[r.ProjectID].Title, at[r.Progress.DeviceID]})
 	}
 	return out, nil
 }

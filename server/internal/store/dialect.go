@@ -29,8 +29,8 @@ func openSQLite(path string) (dialect, error) {
 	// immediate: a transaction that began as a reader cannot always become a writer.
 	uri := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(10000)" +
 		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)"
-	write, err := sql.Open("sqlite", uri)
-	read, err2 := sql.Open("sqlite", uri+"&_pragma=query_only(1)")
+	write, err := openKeeping(uri)
+	read, err2 := openKeeping(uri + "&_pragma=query_only(1)")
 	if err := errors.Join(makeFile(path), err, err2); err != nil {
 		return dialect{}, err
 	}

@@ -69,3 +69,43 @@ func (tx *Tx) Loads(ctx context.Context, devices []string, since time.Time) (map
 	}
 	return loads, nil
 }
+
+// DevicesByID finds many devices at once; those that do not exist are left out.
+func (tx *Tx) DevicesByID(ctx context.Context, ids []string) (map[string]model.Device, error) {
+	found := map[string]model.Device{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows, err := tx.q.DevicesByID(ctx, ids)
+	if err != nil {
+		return nil, wrap(err, "find devices")
+	}
+	for _, r := range rows {
+		d, err := deviceOf(r)
+		if err != nil {
+			return nil, err
+		}
+		found[d.ID] = d
+	}
+	return found, nil
+}
+
+// ProjectsByID finds many projects at once; those that do not exist are left out.
+func (tx *Tx) ProjectsByID(ctx context.Context, ids []string) (map[string]model.Project, error) {
+	found := map[string]model.Project{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows, err := tx.q.ProjectsByID(ctx, ids)
+	if err != nil {
+		return nil, wrap(err, "find projects")
+	}
+	for _, r := range rows {
+		p, err := projectOf(r)
+		if err != nil {
+			return nil, err
+		}
+		found[p.ID] = p.Project
+	}
+	return found, nil
+}

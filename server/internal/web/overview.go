@@ -29,16 +29,8 @@ func (w *Web) overview(c echo.Context) (Overview, error) {
 		from []relay.OverviewRow
 		to   *[]overviewRow
 	}{{o.Needs, &out.Needs}, {o.Waiting, &out.Waiting}} {
-		var rows []relay.WhisperRow
 		for _, r := range part.from {
-			rows = append(rows, r.WhisperRow)
-		}
-		shown, err := w.whisperRows(c, rows)
-		if err != nil {
-			return Overview{}, err
-		}
-		for i, r := range shown {
-			*part.to = append(*part.to, overviewRow{r, part.from[i].Project})
+			*part.to = append(*part.to, overviewRow{w.whisperRow(r.WhisperRow, r.Box), r.Project})
 		}
 	}
 	return out, nil

@@ -132,21 +132,25 @@ func (w *Web) whisperRows(c echo.Context, rows []relay.WhisperRow) ([]whisperRow
 	}
 	var out []whisperRow
 	for _, r := range rows {
-		row := whisperRow{WhisperRow: r, State: whisperStates[r.State]}
-		d, ok := boxes[r.Progress.DeviceID]
-		if ok && (r.State == model.WhisperTravelling || r.State == model.WhisperPaused) {
-			row.Box, row.Presence = d.Name, w.presence(d)
-		}
-		row.Turn = hopState(model.Hop{State: r.Progress.State, ReadyAt: r.Progress.Since}, r.State, row.Presence)
-		if n := r.Progress.Hops; n <= maxBeads {
-			row.Beads = make([]bool, n)
-			for i := range r.Progress.Answered {
-				row.Beads[i] = true
-			}
-		}
-		out = append(out, row)
+		out = append(out, w.whisperRow(r, boxes[r.Progress.DeviceID]))
 	}
 	return out, nil
+}
+
+// whisperRow says where a whisper is; d is the box that it waits for, or none.
+func (w *Web) whisperRow(r relay.WhisperRow, d model.Device) whisperRow {
+	row := whisperRow{WhisperRow: r, State: whisperStates[r.State]}
+	if d.ID != "" && (r.State == model.WhisperTravelling || r.State == model.WhisperPaused) {
+		row.Box, row.Presence = d.Name, w.presence(d)
+	}
+	row.Turn = hopState(model.Hop{State: r.Progress.State, ReadyAt: r.Progress.Since}, r.State, row.Presence)
+	if n := r.Progress.Hops; n <= maxBeads {
+		row.Beads = make([]bool, n)
+		for i := range r.Progress.Answered {
+			row.Beads[i] = true
+		}
+	}
+	return row
 }
 
 func (w *Web) projectView(c echo.Context) (projectView, error) {

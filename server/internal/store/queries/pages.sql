@@ -16,3 +16,9 @@ WHERE device_id IN (sqlc.slice('devices')) AND queued_at > 0 GROUP BY device_id;
 -- name: OfferedOf :many
 SELECT device_id, COUNT(*) AS turns FROM hops
 WHERE device_id IN (sqlc.slice('devices')) AND offered_at > sqlc.arg(since) GROUP BY device_id;
+
+-- name: DevicesByID :many
+SELECT * FROM devices WHERE id IN (sqlc.slice('ids'));
+
+-- name: ProjectsByID :many
+SELECT * FROM projects WHERE id IN (sqlc.slice('ids'));

@@ -10,6 +10,66 @@ import (
 	"strings"
 )
 
+const devicesByID = `-- name: DevicesByID :many
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]Device, error) {
+	query := devicesByID
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Device
+	for rows.Next() {
+		var i Device
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.NameKey,
+			&i.SecretHash,
+			&i.BoardModel,
+			&i.BoardSerial,
+			&i.Agent,
+			&i.Capabilities,
+			&i.LastStatus,
+			&i.EnrolledBy,
+			&i.EnrolledAt,
+			&i.FirstSeenAt,
+			&i.LastSeenAt,
+			&i.ConnectedAt,
+			&i.RevokedAt,
+			&i.HeldAt,
+			&i.ActiveHop,
+			&i.OfferSeq,
+			&i.Version,
+			&i.Site,
+			&i.FirstGen,
+			&i.SilentToldAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const offeredOf = `-- name: OfferedOf :many
 SELECT device_id, COUNT(*) AS turns FROM hops
 WHERE device_id IN (/*SLICE:devices*/?) AND offered_at > ? GROUP BY device_id
@@ -90,6 +150,57 @@ func (q *Queries) PlannedOf(ctx context.Context, devices []string) ([]PlannedOfR
 	for rows.Next() {
 		var i PlannedOfRow
 		if err := rows.Scan(&i.DeviceID, &i.Turns); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const projectsByID = `-- name: ProjectsByID :many
+SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended, settings, event_seq FROM projects WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) ProjectsByID(ctx context.Context, ids []string) ([]Project, error) {
+	query := projectsByID
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Project
+	for rows.Next() {
+		var i Project
+		if err := rows.Scan(
+			&i.ID,
+			&i.Title,
+			&i.OwnerID,
+			&i.Forwarding,
+			&i.HoldUs,
+			&i.CreatedAt,
+			&i.NDraft,
+			&i.NTravelling,
+			&i.NPaused,
+			&i.NComplete,
+			&i.NEnded,
+			&i.Settings,
+			&i.EventSeq,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
