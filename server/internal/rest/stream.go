@@ -63,9 +63,6 @@ func (a *API) stream(c echo.Context) error {
 			case <-sub.C:
 			case <-again.C:
 			case <-beat.C:
-				if who, err = a.Tokens.AuthenticateToken(ctx, c.Request().Header.Get("Authorization"), c.RealIP()); err != nil {
-					return a.over(c, err)
-				}
 				if _, err := fmt.Fprint(c.Response(), ":\n\n"); err != nil {
 					return err
 				}
@@ -75,6 +72,10 @@ func (a *API) stream(c echo.Context) error {
 			case <-a.Base.Done():
 				return nil
 			}
+		}
+		// Asked before each look: whose token or account has ended is told nothing more.
+		if who, err = a.Tokens.AuthenticateToken(ctx, c.Request().Header.Get("Authorization"), c.RealIP()); err != nil {
+			return a.over(c, err)
 		}
 		if events, err = a.Relay.EventsSince(ctx, who, project, last, streamed); err != nil {
 			return a.over(c, err)
