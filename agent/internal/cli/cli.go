@@ -147,7 +147,7 @@ func explain(err error) *failure {
 		return &failure{code: exitFailed, text: "Another illumi-agent is running with this state directory.",
 			next: "Stop it, or name another directory with --state.", err: err}
 	}
-	return &failure{code: exitFailed, text: sentence(err.Error()), err: err}
+	return &failure{code: exitFailed, text: sentence(strings.TrimPrefix(err.Error(), "config: ")), err: err}
 }
 
 // sentence makes an error's text one.

@@ -11,13 +11,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"illumi/agent/internal/wifi/wifitest"
 	"illumi/protocol"
 )
 
@@ -25,8 +30,11 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"illumi-agent": func() {
 			// A machine of the script's own.
-			p := &program{stdio: Stdio{In: strings.NewReader(""), Out: os.Stdout, Err: os.Stderr}, env: os.Environ(), root: os.Getenv("MACHINE")}
-			os.Exit(p.run(context.Background(), os.Args[1:]))
+			p := &program{stdio: Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, env: os.Environ(), root: os.Getenv("MACHINE")}
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			code := p.run(ctx, os.Args[1:])
+			stop()
+			os.Exit(code)
 		},
 	})
 }
@@ -52,9 +60,29 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NOTTLS", strings.Replace(s.URL, "http://", "https://", 1))
 			e.Setenv("HOTEL", hotel.URL)
 			e.Setenv("MACHINE", e.WorkDir+"/machine")
+			manager := &wifitest.Fake{Radio: true, Password: "thornfield", Active: wifitest.Before, Profiles: []dbus.ObjectPath{wifitest.Before}}
+			manager.Listen(t, e.WorkDir+"/bus")
+			e.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+e.WorkDir+"/bus")
+			e.Values[managerKey{}] = manager
 			return os.MkdirAll(e.WorkDir+"/machine/etc", 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// substitute FROM TO: a file of the script with its variables filled in.
+			"substitute": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+			},
+			// wifi kept NAME, wifi in use PROFILE: what the fake NetworkManager has.
+			"wifi": func(ts *testscript.TestScript, neg bool, args []string) {
+				now := ts.Value(managerKey{}).(*wifitest.Fake).Now()
+				has := slices.Contains(now.Kept, args[len(args)-1])
+				if args[0] == "in" {
+					has = string(now.Active) == args[len(args)-1]
+				}
+				if has == neg {
+					ts.Fatalf("NetworkManager keeps %v, and %s is in use", now.Kept, now.Active)
+				}
+			},
 			"mode": func(ts *testscript.TestScript, neg bool, args []string) {
 				fi, err := os.Stat(ts.MkAbs(args[1]))
 				ts.Check(err)
@@ -65,6 +93,9 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// managerKey finds a script's NetworkManager.
+type managerKey struct{}
 
 // enrolServer refuses or accepts by the code. The code's first five characters
 // name what is to happen.

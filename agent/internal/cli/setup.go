@@ -63,55 +63,80 @@ func (p *program) setup(ctx context.Context, name string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if errors.Is(err, config.ErrErased) {
+			return os.Remove(name)
+		}
+		var note string
 		if err == nil {
-			err = p.applyBoot(ctx, b)
+			note, err = p.applyBoot(ctx, b)
 		}
 		if err == nil {
 			err = config.EraseBootFile(name)
 		}
-		return errors.Join(err, p.bootResult(name, err))
+		return errors.Join(err, p.bootResult(name, note, err))
 	}
 	return p.say("There is no illumi.yaml; nothing was changed.")
 }
 
 // bootResult leaves word for who reads the card on a laptop.
-func (p *program) bootResult(name string, err error) error {
-	text := "Done. The passwords were erased from this card.\r\n"
-	if err != nil {
-		text = explain(explainServer(err)).Error() + "\r\nThe box tries again at its next start.\r\n"
+func (p *program) bootResult(name, note string, err error) error {
+	lines := []string{p.now().UTC().Format("2006-01-02 15:04 UTC"), "Done. The passwords were erased from this card."}
+	if note != "" {
+		lines = append(lines, note)
 	}
-	text = p.now().UTC().Format("2006-01-02 15:04 UTC") + "\r\n" + text
+	if err != nil {
+		lines = append(lines[:1], explain(explainServer(err)).Error(), "illumi.yaml is still on this card. The box tries again at its next start.")
+	}
+	text := strings.Join(lines, "\r\n") + "\r\n" // for Notepad
 	// FAT knows no owners; elsewhere it is as readable as the file beside it.
 	return os.WriteFile(filepath.Join(filepath.Dir(name), "illumi-result.txt"), []byte(text), 0o644) //nolint:gosec // for people to read
 }
 
 // applyBoot does what the file asks for, in the order in which one step needs
-// the other.
-func (p *program) applyBoot(ctx context.Context, b config.BootFile) error {
+// the other. note is what is worth knowing although all went well.
+func (p *program) applyBoot(ctx context.Context, b config.BootFile) (note string, err error) {
 	_, file, err := p.load(installed)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if b.Hardware != nil {
-		if err := config.SaveHardware(config.HardwareFile(file), b.Hardware); err != nil {
+		wired := func(h config.Hardware) error {
+			_, err := wiringOf(h)
 			return err
 		}
-		if err := p.say("Parts        written to %s", config.HardwareFile(file)); err != nil {
-			return err
+		if err := config.SaveHardware(config.HardwareFile(file), b.Hardware, wired); err != nil {
+			return "", err
+		}
+		if err := p.fact("Parts", "written to %s", config.HardwareFile(file)); err != nil {
+			return "", err
 		}
 	}
 	if b.Country != "" {
 		if err := p.setCountry(b.Country); err != nil {
-			return err
+			return "", err
 		}
 	}
-	if err := p.joinFirst(ctx, b.WiFi); err != nil {
-		return err
-	}
+	offline := p.joinFirst(ctx, b.WiFi)
 	if b.Code == "" {
-		return nil
+		return "", offline
 	}
-	return p.enrolFromFile(ctx, b)
+	patience := bootPatience
+	if offline != nil {
+		patience = 0 // a cable leads to the server at once, or there is none
+	}
+	err = p.enrolFromFile(ctx, b, patience)
+	switch {
+	case offline == nil:
+		return "", err
+	case err != nil && outOfReach(err):
+		return "", offline // which is the reason
+	case err != nil:
+		return "", err
+	case !notSeen(offline):
+		return "", offline
+	}
+	// A card is prepared here for a home elsewhere.
+	return "The Wi-Fi cannot be seen from here. The box joins it where it can.", p.keepAll(ctx, b.WiFi)
 }
 
 // setCountry lets the radio send. The kernel takes it at once where its module
@@ -125,11 +150,10 @@ func (p *program) setCountry(country string) error {
 	live := filepath.Join(p.root, "sys/module/cfg80211/parameters/ieee80211_regdom")
 	// Where it cannot be told now, it reads the file above at its next start.
 	_ = os.WriteFile(live, []byte(country), 0o644) //nolint:gosec // the kernel's own file
-	return p.say("Country      %s", country)
+	return p.fact("Country", "%s", country)
 }
 
-// joinFirst joins the first of the networks that can be joined. Where none can
-// and a cable leads to the server, the enrolment shows it.
+// joinFirst joins the first of the networks that can be joined.
 func (p *program) joinFirst(ctx context.Context, list []config.BootWiFi) error {
 	if len(list) == 0 {
 		return nil
@@ -138,29 +162,62 @@ func (p *program) joinFirst(ctx context.Context, list []config.BootWiFi) error {
 	if err != nil {
 		return inWiFi(err)
 	}
-	var last error
+	var why error // what somebody can mend rather than what is elsewhere
 	for _, n := range list {
-		if last = p.join(ctx, m, wifi.Network{Name: n.Name, Password: n.Password, Hidden: n.Hidden}); last == nil {
-			break
+		err := p.join(ctx, m, network(n))
+		if err == nil {
+			return m.Close()
 		}
-		if err := p.say("Wi-Fi        %s: %s", n.Name, explain(last).text); err != nil {
+		if why == nil || notSeen(why) {
+			why = err
+		}
+		if err := p.fact("Wi-Fi", "%s: %s", n.Name, explain(err).text); err != nil {
 			return errors.Join(err, m.Close())
 		}
 	}
-	return errors.Join(last, m.Close())
+	return errors.Join(why, m.Close())
+}
+
+func network(n config.BootWiFi) wifi.Network {
+	return wifi.Network{Name: n.Name, Password: n.Password, Hidden: n.Hidden}
+}
+
+func notSeen(err error) bool {
+	pr, ok := errors.AsType[*wifi.Problem](err)
+	return ok && pr.Outcome == wifi.NotSeen
+}
+
+// keepAll notes networks for where they can be seen.
+func (p *program) keepAll(ctx context.Context, list []config.BootWiFi) error {
+	m, err := wifi.Open(ctx)
+	if err != nil {
+		return inWiFi(err)
+	}
+	var errs []error
+	for _, n := range list {
+		errs = append(errs, inWiFi(m.Keep(ctx, network(n))))
+	}
+	return errors.Join(append(errs, m.Close())...)
 }
 
 // bootPatience is how long a network may take until it leads somewhere.
 const bootPatience = 2 * time.Minute
 
-// enrolFromFile enrols, and waits for a network that has only just come up.
-func (p *program) enrolFromFile(ctx context.Context, b config.BootFile) error {
+// enrolFromFile enrols, and waits for a network that has only just come up. A box
+// that was enrolled with this very code is one whose power was cut before the
+// file was erased.
+func (p *program) enrolFromFile(ctx context.Context, b config.BootFile, patience time.Duration) error {
 	cfg, file, err := p.load(installed)
 	if err != nil {
 		return err
 	}
-	if cfg.Enrolled() == nil && !b.Again {
-		return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".", next: "To enrol it anew, write again: true into illumi.yaml."}
+	if cfg.Enrolled() == nil {
+		if p.sameBox(cfg, "", []string{b.Server, b.Code}) == nil {
+			return p.fact("Code", "this box was enrolled with it already")
+		}
+		if !b.Again {
+			return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".", next: "To enrol it anew, write again: yes into illumi.yaml."}
+		}
 	}
 	board := p.realBoard()
 	if board.serial == "" {
@@ -168,11 +225,10 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile) error {
 	}
 	e := enrolment{typed: b.Server, code: strings.TrimSpace(b.Code), name: b.Name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: board, caps: p.bareCapabilities(file)}
 	pause := retry.Backoff{Min: 2 * time.Second, Max: 15 * time.Second}
-	until := time.Now().Add(bootPatience)
+	until := time.Now().Add(patience)
 	for {
 		err := p.enroll(ctx, e)
-		f := explain(explainServer(err))
-		if err == nil || f.code != exitUnreachable || time.Now().After(until) {
+		if err == nil || !outOfReach(err) || time.Now().After(until) {
 			return err
 		}
 		if pause.Wait(ctx) != nil {
@@ -180,6 +236,9 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile) error {
 		}
 	}
 }
+
+// outOfReach says that the server was not there to be asked.
+func outOfReach(err error) bool { return explain(explainServer(err)).code == exitUnreachable }
 
 // bareCapabilities is what a box says of itself before its parts are opened; the
 // first connection says more.

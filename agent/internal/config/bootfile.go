@@ -1,17 +1,15 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/v2"
 )
 
 // BootFile is what somebody wrote onto a card before the box was first started:
@@ -39,83 +37,148 @@ func BootFiles(root string) []string {
 	return []string{filepath.Join(root, "boot/firmware/illumi.yaml"), filepath.Join(root, "boot/illumi.yaml")}
 }
 
+// maxBootFile is more than anybody writes.
+const maxBootFile = 64 << 10
+
+// ErrErased is a file that was overwritten and whose removal a power cut undid.
+var ErrErased = errors.New("config: the file was used and erased")
+
 // LoadBootFile reads one; fs.ErrNotExist says that there is none.
 func LoadBootFile(name string) (b BootFile, err error) {
-	k := koanf.New("|") // no key of ours has one
-	if err := k.Load(file.Provider(name), yaml.Parser()); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return b, err
-		}
-		return b, fmt.Errorf("config: %s is not YAML: %w", filepath.Base(name), err)
-	}
-	allowed := []string{"wifi", "country", "server", "code", "name", "again", "hardware"}
-	for key := range k.Raw() {
-		if !slices.Contains(allowed, key) {
-			return b, fmt.Errorf("config: %s has no setting %.40q; its settings are %s", filepath.Base(name), key, strings.Join(allowed, ", "))
-		}
-	}
-	b = BootFile{Country: strings.ToUpper(k.String("country")), Server: k.String("server"), Code: fmt.Sprint(k.Get("code")), Name: k.String("name"), Again: k.Bool("again")}
-	if k.Get("code") == nil {
-		b.Code = ""
-	}
-	if h := k.Get("hardware"); h != nil {
-		var ok bool
-		if b.Hardware, ok = h.(map[string]any); !ok {
-			return b, errors.New("config: hardware is a list of parts, as in box.yaml")
-		}
-	}
-	if b.WiFi, err = bootNetworks(k.Get("wifi")); err != nil {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
 		return b, err
 	}
-	return b, b.check()
+	data, err := io.ReadAll(io.LimitReader(f, maxBootFile+1))
+	short := filepath.Base(name)
+	switch err = errors.Join(err, f.Close()); {
+	case err != nil:
+		return b, fmt.Errorf("config: read %s: %w", short, err)
+	case len(data) > maxBootFile:
+		return b, fmt.Errorf("config: %s is too long to be one", short)
+	case len(data) > 0 && len(bytes.Trim(data, "\x00")) == 0:
+		return b, ErrErased
+	}
+	m, err := yaml.Parser().Unmarshal(data)
+	if err != nil {
+		return b, fmt.Errorf("config: %s is written wrongly: %w", short, err)
+	}
+	r := bootReader{data: data, file: short}
+	for key, v := range m {
+		switch key {
+		case "wifi":
+			b.WiFi = r.networks(v)
+		case "country":
+			b.Country = strings.ToUpper(r.text(key, v))
+		case "server":
+			b.Server = r.text(key, v)
+		case "code":
+			b.Code = r.text(key, v)
+		case "name":
+			b.Name = r.text(key, v)
+		case "again":
+			b.Again = r.yes(key, v)
+		case "hardware":
+			var is bool
+			if b.Hardware, is = v.(map[string]any); !is {
+				r.wrong("hardware is a list of parts, as in box.yaml")
+			}
+		default:
+			r.wrong("there is no setting %.40q; the settings are wifi, country, server, code, name, again, hardware", key)
+		}
+	}
+	if r.err == nil {
+		b.check(&r)
+	}
+	return b, r.err
 }
 
-// bootNetworks reads one network or a list of them.
-func bootNetworks(v any) (list []BootWiFi, err error) {
-	wrong := errors.New("config: wifi is a network's name and password, or a list of such")
-	var entries []any
+// bootReader keeps the first thing that is wrong.
+type bootReader struct {
+	data []byte
+	file string
+	err  error
+}
+
+func (r *bootReader) wrong(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("config: %s: %w", r.file, fmt.Errorf(format, args...))
+	}
+}
+
+// text is what somebody typed. YAML takes some words for numbers or dates:
+// those count only where they still read as they were typed.
+func (r *bootReader) text(key string, v any) string {
 	switch v := v.(type) {
 	case nil:
-		return nil, nil
-	case []any:
-		entries = v
+		return ""
+	case string:
+		return v
+	case []any, map[string]any:
+		r.wrong("%s is a single value", key)
+		return ""
+	}
+	s := fmt.Sprint(v)
+	if !bytes.Contains(r.data, []byte(s)) {
+		r.wrong("put what stands behind %s between quotes, as in: %s: \"01234567\"", key, key)
+	}
+	return s
+}
+
+func (r *bootReader) yes(key string, v any) bool {
+	switch s := strings.ToLower(fmt.Sprint(v)); s {
+	case "true", "yes", "on":
+		return true
+	case "false", "no", "off", "<nil>":
 	default:
+		r.wrong("%s is %.20q; say yes or no", key, s)
+	}
+	return false
+}
+
+// networks reads one network or a list of them.
+func (r *bootReader) networks(v any) (list []BootWiFi) {
+	const what = "wifi is a network's name and password, or a list of such"
+	entries, several := v.([]any)
+	if !several && v != nil {
 		entries = []any{v}
 	}
 	for _, e := range entries {
-		m, ok := e.(map[string]any)
-		if !ok {
-			return nil, wrong
+		m, is := e.(map[string]any)
+		if !is {
+			r.wrong(what)
+			return nil
 		}
 		w := BootWiFi{}
 		for key, value := range m {
 			switch key {
 			case "name":
-				w.Name = fmt.Sprint(value)
+				w.Name = r.text(key, value)
 			case "password":
-				w.Password = fmt.Sprint(value) // one of digits alone is a number to YAML
+				w.Password = r.text(key, value)
 			case "hidden":
-				w.Hidden = value == true
+				w.Hidden = r.yes(key, value)
 			default:
-				return nil, fmt.Errorf("config: a Wi-Fi has no %.40q; it has name, password and hidden", key)
+				r.wrong("a Wi-Fi has no %.40q; it has name, password and hidden", key)
 			}
 		}
 		if w.Name == "" {
-			return nil, wrong
+			r.wrong(what)
 		}
 		list = append(list, w)
 	}
-	return list, nil
+	return list
 }
 
-func (b BootFile) check() error {
+func (b BootFile) check(r *bootReader) {
 	switch {
 	case (b.Server == "") != (b.Code == ""):
-		return errors.New("config: server and code belong together")
+		r.wrong("server and code belong together")
 	case b.Country != "" && (len(b.Country) != 2 || strings.Trim(b.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != ""):
-		return fmt.Errorf("config: country is %.20q; it has two letters, such as GB", b.Country)
+		r.wrong("country is %.20q; it has two letters, such as GB", b.Country)
+	case len(b.WiFi) == 0 && b.Code == "" && b.Country == "" && b.Hardware == nil:
+		r.wrong("it says nothing; write wifi, or server and code, into it")
 	}
-	return nil
 }
 
 // EraseBootFile overwrites the file, which holds passwords, and removes it.
@@ -128,26 +191,38 @@ func EraseBootFile(name string) error {
 	if err == nil {
 		_, err = f.Write(make([]byte, fi.Size()))
 	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Remove(name)
+	}
+	if err != nil {
 		return fmt.Errorf("config: erase: %w", err)
 	}
-	return os.Remove(name)
+	return syncDir(filepath.Dir(name))
 }
 
-// SaveHardware writes box.yaml whole, readable by all: it holds no secret.
-func SaveHardware(name string, parts map[string]any) error {
+// SaveHardware writes box.yaml whole, readable by all: it holds no secret. It
+// leaves the old one where the new one is wrong, by its own rules or by check.
+func SaveHardware(name string, parts map[string]any, check func(Hardware) error) error {
 	data, err := yaml.Parser().Marshal(parts)
 	if err != nil {
 		return fmt.Errorf("config: save: %w", err)
 	}
-	if err := write(name, data); err != nil {
+	fresh := name + ".new"
+	if err := write(fresh, data); err != nil {
 		return err
 	}
-	if err := os.Chmod(name, 0o644); err != nil { //nolint:gosec // no secret, and the box's own user reads it
-		return fmt.Errorf("config: save: %w", err)
+	h, err := loadHardware(fresh, filepath.Base(name))
+	if err == nil {
+		err = check(h)
 	}
-	if _, err := LoadHardware(name); err != nil {
-		return err
+	if err == nil {
+		err = os.Chmod(fresh, 0o644) //nolint:gosec // no secret, and the box's own user reads it
 	}
-	return nil
+	if err == nil {
+		err = os.Rename(fresh, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	return syncDir(filepath.Dir(name))
 }

@@ -64,9 +64,12 @@ func HardwareFile(name string) string { return filepath.Join(filepath.Dir(name),
 
 // LoadHardware reads box.yaml; one that is not there is a box that finds its
 // parts by itself.
-func LoadHardware(name string) (Hardware, error) {
+func LoadHardware(name string) (Hardware, error) { return loadHardware(name, name) }
+
+// loadHardware calls the file by another name where it complains.
+func loadHardware(path, name string) (Hardware, error) {
 	k := koanf.New(".")
-	err := k.Load(file.Provider(name), yaml.Parser())
+	err := k.Load(file.Provider(path), yaml.Parser())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, os.ErrPermission):

@@ -63,7 +63,12 @@ func write(name string, data []byte) (err error) {
 	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
+	return syncDir(dir)
+}
+
+// syncDir makes what was renamed or removed in a folder outlive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(filepath.Clean(dir))
 	if err != nil {
 		return nil //nolint:nilerr // a directory that may be written and not read: the rename stands
 	}
