@@ -56,7 +56,7 @@ func (b *Box) buttons(context.Context) protocol.CheckItem {
 	var names []string
 	for _, k := range list {
 		if k.Down && k.Since >= stuckAfter {
-			return warn(PartButtons, fmt.Sprintf("%s has been down for %s.", upper(k.Name), k.Since.Round(time.Second)),
+			return warn(PartButtons, fmt.Sprintf("%s has been down for %s.", upper(k.Name), protocol.Spell(k.Since)),
 				"Let go of it and check its cable. A switch that is closed at rest needs invert in box.yaml.")
 		}
 		state := "up"

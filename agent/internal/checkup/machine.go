@@ -121,7 +121,7 @@ func (b *Box) clock(server time.Time) protocol.CheckItem {
 	now := b.Now()
 	if !server.IsZero() {
 		if off := now.Sub(server).Abs(); off > clockOff {
-			return warn(PartClock, fmt.Sprintf("The clock differs from the server's by %s.", off.Round(time.Second)),
+			return warn(PartClock, fmt.Sprintf("The clock differs from the server's by %s.", protocol.Spell(off)),
 				"Wait until the box has asked the internet for the time.")
 		}
 		return ok(PartClock, "The clock says what the server's says.")

@@ -49,20 +49,20 @@ func (p *program) checkupBox(hw *hardware, c config.Config, b parts, h daemon.Ha
 	if hw.display != nil && hw.display.printer != nil {
 		box.Printer = hw.printerName
 	}
-	done = func() {
+	remove := func() {
 		_ = os.RemoveAll(dir) // the spool sweeps what a power cut leaves of it
 	}
 	if c.Enrolled() != nil {
-		return box, done
+		return box, remove
 	}
 	client, err := transfer.New(transfer.Options{Server: c.Server, Secret: string(c.Secret), Board: b.board.serial, Plain: c.Plain, Stall: enrollStall})
 	if err != nil {
-		return box, done
+		return box, remove
 	}
 	box.Server = client
 	return box, func() {
 		client.Close()
-		done()
+		remove()
 	}
 }
 

@@ -49,6 +49,11 @@ func TestScripts(t *testing.T) {
 			e.Defer(s.Close)
 			tls := httptest.NewTLSServer(http.NotFoundHandler())
 			e.Defer(tls.Close)
+			done, err := setSecured(t, e.Setenv, e.WorkDir, s.Config.Handler)
+			e.Defer(done)
+			if err != nil {
+				return err
+			}
 			hotel := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/html")
 				_, _ = io.WriteString(w, "<h1>Welcome to our hotel</h1>") // the box will notice
@@ -177,7 +182,11 @@ func (s *enrolServer) enroll(w http.ResponseWriter, r *http.Request) {
 	if name == "" {
 		name = "janeeyre"
 	}
-	answer(w, protocol.EnrollResponse{Device: device, Name: name, Server: "Leeds", ServerID: "server-1", ServerTime: time.Now()})
+	at := time.Now()
+	if q.Code == "HRAGAAAAAA" {
+		at = at.Add(-time.Hour)
+	}
+	answer(w, protocol.EnrollResponse{Device: device, Name: name, Server: "Leeds", ServerID: "server-1", ServerTime: at})
 }
 
 func answer(w http.ResponseWriter, v any) {

@@ -132,7 +132,7 @@ func (p *program) enroll(ctx context.Context, e enrolment) error {
 		return err
 	}
 	if off := time.Since(answer.ServerTime).Abs(); off > 2*time.Minute {
-		if err := p.fact("Clock", "differs from the server's by %s; quiet hours need a clock that is right", off.Round(time.Second)); err != nil {
+		if err := p.fact("Clock", "differs from the server's by %s; quiet hours need a clock that is right", protocol.Spell(off)); err != nil {
 			return err
 		}
 	}

@@ -118,7 +118,7 @@ func outOfTime(begins, ends, now time.Time, synced bool) (text, next string) {
 	const wait = "Connect it to the internet, wait a minute, and try again."
 	switch {
 	case now.Before(begins):
-		return fmt.Sprintf("This machine's clock is wrong: it says %s, and that is over.", day(now)), wait
+		return fmt.Sprintf("This machine's clock is wrong: it says %s.", day(now)), wait
 	case synced:
 		return fmt.Sprintf("The server's certificate ended on %s.", day(ends)), "Tell whoever runs the server; it needs a new one."
 	}
