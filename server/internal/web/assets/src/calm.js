@@ -1,11 +1,13 @@
 // Live updates must not disturb the reader: what is open stays open, what plays
 // plays on, a time that has not changed keeps its words.
 
+// Which moment a time tells, and how: "for 2 minutes" may become "2 minutes ago".
+const tells = (time) => [time.dateTime, ...Object.keys(time.dataset)].join();
 const playing = (node) => [...node.querySelectorAll('audio')].some((sound) => !sound.paused && !sound.ended);
 
 window.htmx.registerExtension('calm', {
   htmx_before_morph_node: (node, { newNode }) => {
-    if (node.tagName === 'TIME' && node.dateTime === newNode.dateTime) return false;
+    if (node.tagName === 'TIME' && newNode.tagName === 'TIME' && tells(node) === tells(newNode)) return false;
     // A place that shows something else from time to time waits until it has been heard.
     return !(node.hasAttribute('data-hold') && playing(node));
   },
