@@ -67,8 +67,9 @@ type Service struct {
 	once   sync.Once
 }
 
-// atOnce bounds the replies that are received at the same time.
-const atOnce = 4
+// atOnce bounds the replies that are received at the same time: enough that
+// some slow or dead lines do not keep out who has just answered.
+const atOnce = 16
 
 // Register adds the routes.
 func (s *Service) Register(e *echo.Echo) {

@@ -19,11 +19,13 @@ import (
 	"illumi/server/internal/upload"
 )
 
-// Bounds of a form: its texts, and how long a part may keep us waiting.
+// Bounds of a form: its texts, and how long a part and the whole may keep us
+// waiting. The largest form needs 20 minutes on a line of 1 Mbit/s.
 const (
 	maxText  = 1 << 10
 	maxParts = 20
 	partWait = time.Minute
+	formWait = 20 * time.Minute
 )
 
 // form is a reply as it came.
@@ -85,6 +87,12 @@ func (s *Service) reply(c echo.Context) error {
 				continue
 			}
 			u, err := s.Uploads.Accept(ctx, box.ID, upload.OwnerDevice, role, r.file, limit(role))
+			if role == protocol.RoleImage && isRefused(err) {
+				// These clients send once, and cannot send the voice alone.
+				s.Log.Warn("a picture of the first generation could not be read; the recording is kept", "device", box.ID)
+				reply.Facts.Photo = "failed"
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -101,6 +109,12 @@ func (s *Service) reply(c echo.Context) error {
 	}
 	s.Presence.Heard(box.ID)
 	return c.JSON(http.StatusOK, map[string]string{"status": "success", "message": "received", "whisper_id": f.whisper})
+}
+
+// isRefused reports that a file is none that can be kept, however often it is sent.
+func isRefused(err error) bool {
+	e, ok := model.AsError(err)
+	return ok && e.Code == protocol.CodeMediaRefused
 }
 
 // replyID is the same for the same answer to the same turn.
@@ -127,7 +141,7 @@ var roles = map[string]protocol.Role{"audio_file": protocol.RoleAudio, "image_fi
 func (s *Service) read(c echo.Context) (*form, error) {
 	f := &form{files: map[protocol.Role]*received{}}
 	r := c.Request()
-	r.Body = &patient{r.Body, http.NewResponseController(c.Response())}
+	r.Body = &patient{r.Body, http.NewResponseController(c.Response()), time.Now().Add(formWait)}
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return f, malformed(err)
@@ -191,14 +205,20 @@ func (s *Service) receive(f *form, role protocol.Role, in io.Reader) error {
 	return nil
 }
 
-// patient gives each read its own time: a home's line is slow, not dead.
+// patient gives each read its own time, up to an end: a home's line is slow, not
+// dead, and who drips for ever takes a place from others.
 type patient struct {
 	io.ReadCloser
 	control *http.ResponseController
+	end     time.Time
 }
 
 func (p *patient) Read(b []byte) (int, error) {
-	if err := p.control.SetReadDeadline(time.Now().Add(partWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	next := time.Now().Add(partWait)
+	if next.After(p.end) {
+		next = p.end
+	}
+	if err := p.control.SetReadDeadline(next); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	return p.ReadCloser.Read(b)
