@@ -287,6 +287,12 @@ const tests = [
     await sees('#whispers', 'its box has another whisper first');
     await browser.inspect(page, 'project');
     await browser.enlarge(page, 'project');
+    const row = page.locator('#whispers .item', { hasText: 'Long way' });
+    await row.hover();
+    const held = await row.evaluate((node) => node.getBoundingClientRect().top);
+    await start('Night', ['janeeyre'], 1, await admin.context.newPage());
+    await sees('#whispers', 'Night'); // above it
+    assert.ok(Math.abs(await row.evaluate((node) => node.getBoundingClientRect().top) - held) < 1, 'the row under the pointer moved');
     await go('/');
     await sees('.waits', 'has waited');
     assert.equal(await page.locator('#new #title').isVisible(), false, 'the form is open before it is wanted');
@@ -370,14 +376,14 @@ async function beCalm(box, offer) {
   await page.locator('#history > summary').click();
 }
 
-async function start(title, names, count) {
-  await go(`${state.project}/start`);
-  await page.fill('#title', title);
-  await page.setInputFiles('#audio-file', files.sound);
-  for (const name of names) await page.check(`#box-${boxes.get(name).device}`);
-  await page.fill('#count', String(count));
-  await page.click('button[type=submit].btn-large'); // waits for the upload by itself
-  await page.waitForURL((url) => !url.pathname.endsWith('/start'));
+async function start(title, names, count, where = page) {
+  await where.goto(`${server.base}${state.project}/start`);
+  await where.fill('#title', title);
+  await where.setInputFiles('#audio-file', files.sound);
+  for (const name of names) await where.check(`#box-${boxes.get(name).device}`);
+  await where.fill('#count', String(count));
+  await where.click('button[type=submit].btn-large'); // waits for the upload by itself
+  await where.waitForURL((url) => !url.pathname.endsWith('/start'));
 }
 
 let failed = 0;
