@@ -17,6 +17,7 @@ type accountForm struct {
 	Email string
 	Name  string
 	Next  string
+	Kept  bool // a new password, a moment ago
 }
 
 func (w *Web) setupShow(c echo.Context) error {
@@ -59,7 +60,8 @@ func (w *Web) signInShow(c echo.Context) error {
 	if _, ok := auth.UserFrom(c.Request().Context()); ok {
 		return c.Redirect(http.StatusSeeOther, safeNext(c.QueryParam("next")))
 	}
-	return w.show(c, http.StatusOK, "sign-in", page{Title: "Sign in", Data: accountForm{Next: safeNext(c.QueryParam("next"))}})
+	return w.show(c, http.StatusOK, "sign-in", page{Title: "Sign in",
+		Data: accountForm{Next: safeNext(c.QueryParam("next")), Kept: c.QueryParam("password") == "new"}})
 }
 
 func (w *Web) signInSubmit(c echo.Context) error {

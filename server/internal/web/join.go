@@ -103,7 +103,7 @@ func (w *Web) resetSubmit(c echo.Context) error {
 	if err := w.Auth.Reset(c.Request().Context(), f.Token, c.FormValue("password"), c.RealIP()); err != nil {
 		return w.formAgain(c, "reset", "Choose a new password", f, err)
 	}
-	return c.Redirect(http.StatusSeeOther, "/sign-in")
+	return c.Redirect(http.StatusSeeOther, "/sign-in?password=new")
 }
 
 // sessionLeft tells the page how long its session lasts; a POST lengthens it.

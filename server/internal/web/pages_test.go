@@ -93,7 +93,10 @@ func TestBoxes_installer(t *testing.T) {
 	v.post("/boxes/codes", url.Values{"name": {"janeeyre"}}).has(t, http.StatusOK, "illumi-agent enroll", "Open codes")
 	r.enrol(v.actor, "ann")
 	v.get("/boxes").has(t, http.StatusOK, "Revoke ann?")
-	page = r.signedIn("rosa@example.org", model.RoleResearcher).get("/boxes")
+	rosa := r.signedIn("rosa@example.org", model.RoleResearcher)
+	rosa.get("/").has(t, http.StatusOK, "Ask your administrator for boxes")
+	r.signedIn("root@example.org", model.RoleAdmin).get("/").has(t, http.StatusOK, "Enrol a box")
+	page = rosa.get("/boxes")
 	if strings.Contains(page.body, "Revoke") || strings.Contains(page.body, `action="/boxes/codes"`) {
 		t.Error("a researcher is offered what only those who look after boxes may do")
 	}

@@ -39,4 +39,8 @@ func TestPeople_InviteJoinAndEnd(t *testing.T) {
 	if known.status != http.StatusOK || known.body != unknown.body {
 		t.Error("the answer tells whether an account exists")
 	}
+	r.visitor().get("/sign-in?password=new").has(t, http.StatusOK, "Your new password is kept. Sign in with it.")
+	if page := r.visitor().get("/sign-in"); strings.Contains(page.body, "password is kept") {
+		t.Error("every sign-in speaks of a new password")
+	}
 }
