@@ -39,6 +39,7 @@ type rig struct {
 	dir     string // of what is kept: sounds, pictures, logs
 	cuts    int
 	camera  string // a part of its name
+	probe   string // the program that measures in the guest
 }
 
 // step is one test; each begins where the one before ended, with an idle box.
@@ -67,17 +68,13 @@ func run(ctx context.Context) (err error) {
 	beside := flag.String("beside", "", "where pi-vm is looked for first")
 	bin := flag.String("bin", "bin", "folder of the programs for this machine")
 	flag.StringVar(&r.deb, "package", "", "the box's package for arm64")
-	flag.StringVar(&r.dir, "dir", "", "folder for logs, sounds and pictures; empty: a temporary one")
+	flag.StringVar(&r.dir, "dir", "", "where a folder for logs, sounds and pictures is made; empty: among the temporary ones")
 	only := flag.String("only", "", "these steps alone, by commas; install and enroll come with them")
 	keep := flag.Bool("keep", false, "go on with the machine as the last run left it, and leave it running")
 	flag.IntVar(&r.cuts, "cuts", 30, "how often the power is cut")
 	flag.Parse()
-	if r.dir == "" {
-		if r.dir, err = os.MkdirTemp("", "illumi-pi-"); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+	// Each run has a folder of its own there.
+	if r.dir, err = os.MkdirTemp(r.dir, "illumi-pi-"); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(r.dir, "pi-vm.log"))

@@ -27,7 +27,7 @@ func install(ctx context.Context, r *rig) error {
 	if _, err := r.vm.do(ctx, "push", r.deb, "/root/illumi-agent.deb"); err != nil {
 		return err
 	}
-	out, err := r.vm.run(ctx, "dpkg -i /root/illumi-agent.deb 2>&1; dpkg -s illumi-agent | grep '^Status'; systemctl is-active illumi-agent; systemctl is-failed illumi-agent; true")
+	out, err := r.vm.run(ctx, "dpkg -P illumi-agent >/dev/null 2>&1; systemctl reset-failed illumi-agent 2>/dev/null; dpkg -i /root/illumi-agent.deb 2>&1; dpkg -s illumi-agent | grep '^Status'; systemctl is-active illumi-agent; systemctl is-failed illumi-agent; true")
 	if err != nil {
 		return err
 	}

@@ -260,10 +260,3 @@ func alike(a, b string) error {
 	}
 	return nil
 }
-
-func doctor(ctx context.Context, r *rig) error  { return errors.New("not written") }
-func unplug(ctx context.Context, r *rig) error  { return errors.New("not written") }
-func latency(ctx context.Context, r *rig) error { return errors.New("not written") }
-func idle(ctx context.Context, r *rig) error    { return errors.New("not written") }
-func power(ctx context.Context, r *rig) error   { return errors.New("not written") }
-func remove(ctx context.Context, r *rig) error  { return errors.New("not written") }

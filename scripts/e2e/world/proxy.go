@@ -61,6 +61,9 @@ func NewProxy(target string) (*Proxy, error) {
 // URL is the proxy's address for clients.
 func (p *Proxy) URL() string { return "http://" + p.l.Addr().String() }
 
+// Port is where it listens, on loopback.
+func (p *Proxy) Port() int { return p.l.Addr().(*net.TCPAddr).Port }
+
 // Up is how many bytes clients have sent so far, headers included.
 func (p *Proxy) Up() int64 { return p.up.Load() }
 

@@ -191,6 +191,18 @@ func (r *Researcher) Save(ctx context.Context, whisper string, f File, to string
 	return nil
 }
 
+// SetBox saves the settings of a box as its page has them.
+func (r *Researcher) SetBox(ctx context.Context, box string, form url.Values) error {
+	_, err := r.post(ctx, "/boxes/"+box, form)
+	return err
+}
+
+// AskBox asks a box to look itself through, or to begin a practice turn.
+func (r *Researcher) AskBox(ctx context.Context, box string, kind protocol.MessageType) error {
+	_, err := r.post(ctx, "/boxes/"+box+"/ask", url.Values{"kind": {string(kind)}, "aloud": {"1"}})
+	return err
+}
+
 // post sends a form and returns the last part of the address that it led to.
 func (r *Researcher) post(ctx context.Context, to string, form url.Values) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+to, strings.NewReader(form.Encode()))

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"illumi/scripts/e2e/world"
+)
+
+// A press is seen within this, whatever else the box does (people.md P6, A2).
+const (
+	seenWithin = 100 * time.Millisecond
+	presses    = 100
+)
+
+// latency measures from the line of a button to the line of the light, in the
+// guest, while an answer goes up a thin line. With two buttons a played whisper
+// is begun and ended by presses: the light is dark for 0.3 s in every three
+// while the box plays, and lit while it waits for the answer.
+func latency(ctx context.Context, r *rig) error {
+	if err := r.awake(ctx, 2); err != nil {
+		return err
+	}
+	line, err := world.NewProxy(r.w.Addr())
+	if err != nil {
+		return err
+	}
+	line.Rate = 1500
+	go line.Serve()
+	defer func() { _ = line.Close() }() // it ends with the test
+	if err := r.upload(ctx, line); err != nil {
+		return err
+	}
+	defer func() { _ = r.forward(context.WithoutCancel(ctx), r.w.Port()) }() // told by the next step
+	if _, err := r.vm.do(ctx, "push", r.probe, "/root/probe"); err != nil {
+		return err
+	}
+	if _, err := r.vm.run(ctx, "illumi-agent practice"); err != nil {
+		return err
+	}
+	if _, err := r.vm.until(ctx, time.Minute, "NEW", "HEARD"); err != nil {
+		return err
+	}
+	before := line.Up()
+	out, err := r.vm.run(ctx, fmt.Sprintf("/root/probe latency --go %s --back 6 --light %s --status %s/status.json --times %d", pinButton, pinLight, stateDir, presses))
+	if err != nil {
+		return err
+	}
+	var seen struct {
+		Median, P99, Worst time.Duration
+		Presses            int
+	}
+	if err := json.Unmarshal([]byte(out), &seen); err != nil {
+		return fmt.Errorf("%w in %q", err, tail(out, 200))
+	}
+	fmt.Printf("    %d presses: median %s, 99th percentile %s, worst %s; %d KB went up meanwhile\n",
+		seen.Presses, seen.Median, seen.P99, seen.Worst, (line.Up()-before)/1000)
+	switch {
+	case line.Up()-before < 10_000:
+		return fmt.Errorf("no upload ran meanwhile: %d bytes went up", line.Up()-before)
+	case seen.P99 > seenWithin:
+		return fmt.Errorf("a press is seen after %s at the 99th percentile; the limit is %s", seen.P99, seenWithin)
+	}
+	return nil
+}
+
+// upload begins to send a real answer over a line that will take long.
+func (r *rig) upload(ctx context.Context, line *world.Proxy) error {
+	if _, err := r.start(ctx, "A long way", boxName); err != nil {
+		return err
+	}
+	if err := r.answer(ctx, nil); err != nil {
+		return err
+	}
+	if err := r.forward(ctx, line.Port()); err != nil {
+		return err
+	}
+	if err := r.pressUntil(ctx, "SENDING", "QUEUED"); err != nil {
+		return err
+	}
+	_, err := r.vm.until(ctx, 5*time.Minute, "QUEUED", "IDLE")
+	return err
+}
+
+// forward lets the guest's pi-host:8080 reach a port here.
+func (r *rig) forward(ctx context.Context, port int) error {
+	_, err := r.vm.do(ctx, "forward", "8080", fmt.Sprint(port))
+	return err
+}
