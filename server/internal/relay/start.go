@@ -169,7 +169,7 @@ func earlierStart(ctx context.Context, w *work, actor model.Actor, r StartReques
 		return nil, nil
 	}
 	var found []model.Whisper
-	for k := range r.Count {
+	for k := range model.MaxWhispers { // a square or a table makes more than r.Count
 		wh, err := w.WhisperByStartKey(ctx, startKey(r.Key, k))
 		if errors.Is(err, store.ErrNotFound) {
 			return found, nil
