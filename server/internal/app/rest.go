@@ -20,8 +20,8 @@ func (a *App) restAPI(e *echo.Echo) error {
 		return err
 	}
 	a.rest, err = rest.New(e, rest.Options{
-		Relay: a.relay, Tokens: a.auth, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain, HookSecret: a.hookSecret,
-		PublicURL: a.public.String(), Temp: a.exports.Dir, Now: time.Now, Log: a.log, Base: a.base,
+		Relay: a.relay, Tokens: a.auth, People: a.auth, Bus: a.bus, Media: a.blobs, Uploads: uploads{files}, Explain: a.explain, HookSecret: a.hookSecret,
+		PublicURL: a.public.String(), Temp: a.exports.Dir, WakeExports: a.wakeExports, Now: time.Now, Log: a.log, Base: a.base,
 	})
 	return err
 }
@@ -43,7 +43,7 @@ func tokenOwner(r *http.Request) (string, upload.OwnerKind, error) {
 	case !ok:
 		return "", "", errNoScope
 	case !who.MayIn(model.Project{ID: who.Project, As: model.ProjectOwner}, model.Steer):
-		return "", "", model.Forbidden(model.Steer)
+		return "", "", who.Refusal(model.Steer)
 	}
 	return who.UserID, upload.OwnerUser, nil
 }

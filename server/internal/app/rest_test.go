@@ -125,41 +125,26 @@ func TestREST_EveryOperation(t *testing.T) {
 		t.Fatalf("the document: %d %v", served.status, err)
 	}
 	doc = *s.rest.OpenAPI()
-	var file string
-	{
-		var w struct{ Origin []struct{ ID string } }
-		s.owner.do("GET", "/api/v1/whispers/"+s.whisper, nil).json(t, 200, &w)
-		file = w.Origin[0].ID
-	}
-	var hook, delivery struct{ ID string }
-	s.owner.json("POST", "/api/v1/projects/"+s.project+"/hooks", map[string]any{"url": "https://example.org/", "types": []string{model.EventLateFull}}).json(t, 201, &hook)
-	s.owner.json("POST", "/api/v1/hooks/"+hook.ID+"/disable", nil).json(t, 200, &struct{}{})
-	s.owner.do("POST", "/api/v1/hooks/"+hook.ID+"/test", nil).json(t, 202, &delivery)
-	s.owner.json("POST", "/api/v1/hooks/"+hook.ID+"/enable", nil).json(t, 200, &struct{}{})
-	var code struct{ ID string }
-	admin.json("POST", "/api/v1/codes", map[string]any{"name": "next"}).json(t, 201, &code)
-	spare := s.enrol("spare")
-	real := strings.NewReplacer("{project}", s.project, "{whisper}", s.whisper, "{file}", file, "{box}", spare.id, "{code}", code.ID,
-		"{hook}", hook.ID, "{delivery}", delivery.ID, "{token}", s.tokens["owner/id"])
-	bodies := map[string]map[string]any{
-		"create-project": {"title": "Another"}, "create-hook": {"url": "https://example.org/h"}, "create-code": {"name": "third"},
-		"preview-orders": {"boxes": []string{s.boxes[0].id, s.boxes[1].id}, "design": "fixed"},
-		"start-whispers": {"title": "T", "audio": path.Base(s.send(wav(1, 330)).header.Get("Location")), "boxes": []string{s.boxes[0].id}},
-	}
+	real, bodies := s.furnished(admin)
 	// Those that anybody with the scope may do, or only an administrator; of the rest a stranger sees nothing.
-	everybody := map[string]bool{"me": true, "list-projects": true, "create-project": true, "list-boxes": true, "get-box": true, "list-tokens": true}
-	adminOnly := map[string]bool{"list-codes": true, "create-code": true, "revoke-code": true, "revoke-box": true}
-	last := []string{"end-whisper", "delete-hook", "revoke-token"}
-	var walk []*huma.Operation
+	everybody := []string{"me", "list-projects", "create-project", "list-boxes", "get-box", "list-box-checks", "list-box-reports", "list-tokens", "get-sign-up"}
+	adminOnly := []string{"list-codes", "create-code", "revoke-code", "revoke-box", "change-box", "ask-box", "erase-box", "add-first-generation-box",
+		"list-people", "change-person", "list-invitations", "invite-person", "set-sign-up", "list-all-mails", "test-mail"}
+	last := []string{"end-whisper", "delete-hook", "revoke-token", "revoke-box", "remove-member", "delete-export"}
+	var walk, after []*huma.Operation
 	for _, item := range doc.Paths {
 		for _, o := range []*huma.Operation{item.Get, item.Head, item.Post, item.Put, item.Patch, item.Delete} {
-			if o != nil && o.Tags[0] != "device" && o.OperationID != "stream-events" && o.OperationID != "upload" && !slices.Contains(last, o.OperationID) {
+			switch {
+			case o == nil || o.Tags[0] == "device" || o.OperationID == "stream-events" || o.OperationID == "upload":
+			case slices.Contains(last, o.OperationID):
+				after = append(after, o)
+			default:
 				walk = append(walk, o)
 			}
 		}
 	}
-	walk = append(walk, doc.Paths["/whispers/{whisper}/end"].Post, doc.Paths["/hooks/{hook}"].Delete, doc.Paths["/tokens/{token}/revoke"].Post)
-	for _, o := range walk {
+	slices.SortFunc(after, func(a, b *huma.Operation) int { return strings.Compare(a.OperationID, b.OperationID) }) // the token in the end
+	for _, o := range append(walk, after...) {
 		at := "/api/v1" + real.Replace(o.Path)
 		call := func(c client, body map[string]any) answer {
 			if body == nil {
@@ -181,16 +166,18 @@ func TestREST_EveryOperation(t *testing.T) {
 		}
 		who := s.owner
 		switch {
-		case adminOnly[o.OperationID]:
+		case slices.Contains(adminOnly, o.OperationID):
 			expect("a researcher", call(s.owner, body), 403)
 			who = admin
 		case o.OperationID == "revoke-token":
 			expect("another token", call(s.stranger, body), 403)
-		case !everybody[o.OperationID]:
+		case !slices.Contains(everybody, o.OperationID):
 			expect("a stranger", call(s.stranger, body), 404)
 		}
 		sees := o.Method == "GET" || o.Method == "HEAD"
-		if forbidden := []string{"list-hooks", "list-deliveries", "list-mails", "export-project", "get-file"}; (!sees || slices.Contains(forbidden, o.OperationID)) && !adminOnly[o.OperationID] {
+		forbidden := []string{"list-hooks", "list-deliveries", "list-mails", "export-project", "get-file", "list-exports", "get-export", "fetch-export",
+			"get-settings", "list-links", "list-project-invitations"}
+		if (!sees || slices.Contains(forbidden, o.OperationID)) && !slices.Contains(adminOnly, o.OperationID) {
 			expect("a token that may read", call(s.reader, body), 403)
 		}
 		if body != nil {
@@ -215,6 +202,67 @@ func TestREST_EveryOperation(t *testing.T) {
 			}
 		}
 		expect("who may", got, want)
+	}
+}
+
+// furnished makes one of everything that an operation can name, and a body for
+// each that takes one.
+func (s *study) furnished(admin client) (*strings.Replacer, map[string]map[string]any) {
+	t := s.t
+	t.Helper()
+	at := "/api/v1/projects/" + s.project
+	var w struct {
+		Origin []struct{ ID string }
+		Hops   []struct{ ID, Version string }
+	}
+	s.owner.do("GET", "/api/v1/whispers/"+s.whisper, nil).json(t, 200, &w)
+	type named struct{ ID string }
+	var hook, delivery, code, link, export named
+	s.owner.json("POST", at+"/hooks", map[string]any{"url": "https://example.org/", "types": []string{model.EventLateFull}}).json(t, 201, &hook)
+	s.owner.json("POST", "/api/v1/hooks/"+hook.ID+"/disable", nil).json(t, 200, &struct{}{})
+	s.owner.do("POST", "/api/v1/hooks/"+hook.ID+"/test", nil).json(t, 202, &delivery)
+	s.owner.json("POST", "/api/v1/hooks/"+hook.ID+"/enable", nil).json(t, 200, &struct{}{})
+	admin.json("POST", "/api/v1/codes", map[string]any{"name": "next"}).json(t, 201, &code)
+	s.owner.json("POST", "/api/v1/whispers/"+s.whisper+"/links", map[string]any{"label": "a friend"}).json(t, 201, &link)
+	var invited struct{ Invitation named }
+	s.owner.json("POST", at+"/people", map[string]any{"email": "new@example.org", "role": "viewer"}).json(t, 201, &invited)
+	mate := must(s.CreateUser(t.Context(), "mate@example.org", "Mate", model.RoleResearcher, password))(t)
+	s.member(s.project, "mate@example.org", model.ProjectViewer, time.Time{})
+	s.owner.json("POST", at+"/exports", map[string]any{"what": "data"}).json(t, 202, &export)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		var now struct{ State string }
+		if s.owner.do("GET", "/api/v1/exports/"+export.ID, nil).json(t, 200, &now); now.State == "ready" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the export is %s", now.State)
+		}
+	}
+	mail := model.Mail{ID: store.NewID(), To: "owner@example.org", ProjectID: s.project, Kind: "test", Subject: "S", Text: "T", MessageID: "<m@example.org>", CreatedAt: time.Now()}
+	if err := s.store.Tx(t.Context(), func(tx *store.Tx) error {
+		if err := tx.AddMail(t.Context(), mail, "a failed one"); err != nil {
+			return err
+		}
+		return tx.MailFailed(t.Context(), mail.ID, 3, "nobody there")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	spare := s.enrol("spare")
+	real := strings.NewReplacer("{project}", s.project, "{whisper}", s.whisper, "{file}", w.Origin[0].ID, "{hop}", w.Hops[0].ID, "{box}", spare.id, "{code}", code.ID,
+		"{hook}", hook.ID, "{delivery}", delivery.ID, "{token}", s.tokens["owner/id"], "{link}", link.ID, "{invitation}", invited.Invitation.ID,
+		"{user}", mate.ID, "{export}", export.ID, "{mail}", mail.ID)
+	return real, map[string]map[string]any{
+		"create-project": {"title": "Another"}, "create-hook": {"url": "https://example.org/h"}, "create-code": {"name": "third"},
+		"preview-orders": {"boxes": []string{s.boxes[0].id, s.boxes[1].id}, "design": "fixed"},
+		"start-whispers": {"title": "T", "audio": path.Base(s.send(wav(1, 330)).header.Get("Location")), "boxes": []string{s.boxes[0].id}},
+		"decide-turn":    {"decision": "wait", "version": w.Hops[0].Version, "reason": "a holiday"},
+		"create-link":    {"label": "The exhibition", "days": 7, "hide_pictures": true},
+		"prepare-export": {"what": "media"}, "change-settings": {"deadlines": map[string]any{"remind_seconds": 3600}, "digest": true},
+		"add-member": {"email": "another@example.org", "role": "moderator"}, "change-member": {"role": "researcher", "ends_at": "2099-01-01T00:00:00Z"},
+		"change-person": {"ends_at": nil}, "invite-person": {"email": "third@example.org"}, "set-sign-up": {"open": true},
+		"change-box": {"label": "Upstairs", "waking_hours": map[string]any{"time_zone": "Europe/Berlin", "wake": "07:00", "bed": "22:00"}, "photo": false},
+		"ask-box":    {"what": "check", "aloud": true}, "erase-box": {"name": "spare"},
+		"add-first-generation-box": {"name": "old one", "networks": []string{"192.168.7.0/24"}},
 	}
 }
 

@@ -25,7 +25,7 @@ type InviteRequest struct {
 func (s *Service) mayInvite(ctx context.Context, actor model.Actor, project string) error {
 	if project == "" || s.mayProject == nil {
 		if !actor.May(model.ManageUsers) {
-			return model.Forbidden(model.ManageUsers)
+			return actor.Refusal(model.ManageUsers)
 		}
 		return nil
 	}
@@ -46,7 +46,7 @@ func (s *Service) checkInvite(actor model.Actor, r *InviteRequest) (err error) {
 		return model.RefuseField("project_role", "This part does not exist.", "Choose owner, researcher, moderator or viewer.")
 	}
 	if r.Role != model.RoleResearcher && !actor.May(model.ManageUsers) {
-		return model.Forbidden(model.ManageUsers)
+		return actor.Refusal(model.ManageUsers)
 	}
 	return nil
 }
@@ -130,14 +130,18 @@ func (s *Service) join(ctx context.Context, tx *store.Tx, m model.Member) (commi
 	return s.joined(ctx, tx, m)
 }
 
-// Invitations lists the invitations into a project, or to the server alone,
-// newest first.
-func (s *Service) Invitations(ctx context.Context, actor model.Actor, project string) (list []model.Ticket, err error) {
+// Invitations lists the newest invitations into a project, or to the server alone.
+func (s *Service) Invitations(ctx context.Context, actor model.Actor, project string) ([]model.Ticket, error) {
+	return s.InvitationsAfter(ctx, actor, project, 200, "")
+}
+
+// InvitationsAfter lists invitations, newest first, from after the id given.
+func (s *Service) InvitationsAfter(ctx context.Context, actor model.Actor, project string, limit int, after string) (list []model.Ticket, err error) {
 	if err := s.mayInvite(ctx, actor, project); err != nil {
 		return nil, err
 	}
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		list, err = tx.Invitations(ctx, project, 200)
+		list, err = tx.Invitations(ctx, project, limit, after)
 		return err
 	})
 	return list, err
@@ -246,7 +250,7 @@ func (s *Service) OpenSignUp(ctx context.Context) (open bool, err error) {
 // SetOpenSignUp opens or closes sign-up.
 func (s *Service) SetOpenSignUp(ctx context.Context, actor model.Actor, open bool) error {
 	if !actor.May(model.ManageUsers) {
-		return model.Forbidden(model.ManageUsers)
+		return actor.Refusal(model.ManageUsers)
 	}
 	return s.store.Tx(ctx, func(tx *store.Tx) error { return tx.SetOpenSignUp(ctx, open, s.now()) })
 }

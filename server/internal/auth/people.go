@@ -19,7 +19,7 @@ import (
 // Users lists accounts by address, for administrators.
 func (s *Service) Users(ctx context.Context, actor model.Actor, limit int, after string) (list []model.User, err error) {
 	if !actor.May(model.ManageUsers) {
-		return nil, model.Forbidden(model.ManageUsers)
+		return nil, actor.Refusal(model.ManageUsers)
 	}
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		list, err = tx.Users(ctx, limit, after)
@@ -28,41 +28,76 @@ func (s *Service) Users(ctx context.Context, actor model.Actor, limit int, after
 	return list, err
 }
 
-// SetRole changes what somebody may do on the server.
-func (s *Service) SetRole(ctx context.Context, actor model.Actor, id string, role model.Role) error {
-	if !slices.Contains(model.Roles(), role) {
-		return errRole()
-	}
-	return s.settle(ctx, actor, id, role != model.RoleAdmin, func(tx *store.Tx) error { return tx.SetUserRole(ctx, id, role) })
+// AccountChange is what an administrator changes of an account; nil stays.
+type AccountChange struct {
+	Role *model.Role
+	// Disabled keeps somebody from signing in. Sessions and tokens end at once.
+	Disabled *bool
+	End      *time.Time // when the account ends by itself; the zero time: never
 }
 
-// SetDisabled keeps somebody from signing in, or lets them in again. Sessions
-// and tokens end at once.
-func (s *Service) SetDisabled(ctx context.Context, actor model.Actor, id string, disabled bool) error {
-	return s.settle(ctx, actor, id, disabled, func(tx *store.Tx) error {
-		if !disabled {
-			return tx.SetUserDisabled(ctx, id, time.Time{})
+// ChangeAccount changes somebody's account, all of it or nothing.
+func (s *Service) ChangeAccount(ctx context.Context, actor model.Actor, id string, c AccountChange) (u model.User, err error) {
+	if c.Role != nil && !slices.Contains(model.Roles(), *c.Role) {
+		return u, errRole()
+	}
+	if c.End != nil && !c.End.IsZero() && !c.End.After(s.now()) {
+		return u, model.RefuseField("end", "This day is over.", "Choose a day to come, or disable the account.")
+	}
+	takes := c.Role != nil && *c.Role != model.RoleAdmin || c.Disabled != nil && *c.Disabled || c.End != nil && !c.End.IsZero()
+	err = s.settle(ctx, actor, id, takes, func(tx *store.Tx) error {
+		var all []error
+		if c.Role != nil {
+			all = append(all, tx.SetUserRole(ctx, id, *c.Role))
 		}
-		if _, err := tx.DeleteUserSessions(ctx, id); err != nil {
+		if c.Disabled != nil {
+			all = append(all, s.disable(ctx, tx, id, *c.Disabled))
+		}
+		if c.End != nil {
+			all = append(all, tx.SetUserEnd(ctx, id, *c.End))
+		}
+		if err := errors.Join(all...); err != nil {
 			return err
 		}
-		return tx.SetUserDisabled(ctx, id, s.now())
+		u, err = tx.UserByID(ctx, id)
+		return err
 	})
+	return u, err
+}
+
+func (s *Service) disable(ctx context.Context, tx *store.Tx, id string, disabled bool) error {
+	if !disabled {
+		return tx.SetUserDisabled(ctx, id, time.Time{})
+	}
+	if _, err := tx.DeleteUserSessions(ctx, id); err != nil {
+		return err
+	}
+	return tx.SetUserDisabled(ctx, id, s.now())
+}
+
+// SetRole changes what somebody may do on the server.
+func (s *Service) SetRole(ctx context.Context, actor model.Actor, id string, role model.Role) error {
+	_, err := s.ChangeAccount(ctx, actor, id, AccountChange{Role: &role})
+	return err
+}
+
+// SetDisabled keeps somebody from signing in, or lets them in again.
+func (s *Service) SetDisabled(ctx context.Context, actor model.Actor, id string, disabled bool) error {
+	_, err := s.ChangeAccount(ctx, actor, id, AccountChange{Disabled: &disabled})
+	return err
 }
 
 // SetEnd sets when an account ends by itself; the zero time is never.
 func (s *Service) SetEnd(ctx context.Context, actor model.Actor, id string, end time.Time) error {
-	if !end.IsZero() && !end.After(s.now()) {
-		return model.RefuseField("end", "This day is over.", "Choose a day to come, or disable the account.")
-	}
-	return s.settle(ctx, actor, id, !end.IsZero(), func(tx *store.Tx) error { return tx.SetUserEnd(ctx, id, end) })
+	_, err := s.ChangeAccount(ctx, actor, id, AccountChange{End: &end})
+	return err
 }
 
 // settle changes an account for an administrator. What takes an administrator
 // away needs another one who stays.
 func (s *Service) settle(ctx context.Context, actor model.Actor, id string, takes bool, change func(*store.Tx) error) error {
 	if !actor.May(model.ManageUsers) {
-		return model.Forbidden(model.ManageUsers)
+		return actor.Refusal(model.ManageUsers)
 	}
 	err := s.store.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.LockAccounts(ctx); err != nil {

@@ -64,7 +64,7 @@ func (s *Service) MakeToken(ctx context.Context, actor model.Actor, r TokenReque
 		ProjectID: r.Project, CreatedAt: now, ExpiresAt: now.Add(r.Lifetime),
 	}
 	err = s.store.Tx(ctx, func(tx *store.Tx) error {
-		old, err := tx.Tokens(ctx, actor.UserID, maxTokens+1)
+		old, err := tx.Tokens(ctx, actor.UserID, maxTokens+1, "")
 		if err != nil {
 			return err
 		}
@@ -79,10 +79,15 @@ func (s *Service) MakeToken(ctx context.Context, actor model.Actor, r TokenReque
 	return text, t, nil
 }
 
-// Tokens lists a person's tokens, newest first.
-func (s *Service) Tokens(ctx context.Context, actor model.Actor) (list []model.Token, err error) {
+// Tokens lists a person's newest tokens.
+func (s *Service) Tokens(ctx context.Context, actor model.Actor) ([]model.Token, error) {
+	return s.TokensAfter(ctx, actor, 2*maxTokens, "")
+}
+
+// TokensAfter lists a person's tokens, newest first, from after the id given.
+func (s *Service) TokensAfter(ctx context.Context, actor model.Actor, limit int, after string) (list []model.Token, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		list, err = tx.Tokens(ctx, actor.UserID, 2*maxTokens)
+		list, err = tx.Tokens(ctx, actor.UserID, limit, after)
 		return err
 	})
 	return list, err

@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"illumi/protocol"
@@ -128,6 +129,21 @@ func (a Actor) inScope(v Verb) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.Scopes, func(s Scope) bool { return slices.Contains(inScope[s], v) })
+}
+
+// Refusal says why the actor may not do something that others may do here: a
+// program learns which scope its token lacks.
+func (a Actor) Refusal(v Verb) *Error {
+	if a.inScope(v) {
+		return Forbidden(v)
+	}
+	var names []string
+	for _, s := range Scopes() {
+		if slices.Contains(inScope[s], v) {
+			names = append(names, string(s))
+		}
+	}
+	return Refuse(protocol.CodeForbidden, "This token was not made for this.", "Make one with the scope "+strings.Join(names, " or ")+" on the page Programs.")
 }
 
 // Forbidden is the refusal of something that others may do here.

@@ -13,7 +13,7 @@ func allow(actor model.Actor, verb model.Verb) error {
 	if actor.May(verb) {
 		return nil
 	}
-	return model.Forbidden(verb)
+	return actor.Refusal(verb)
 }
 
 // projectOf is the one place that says who may do something in a project. To
@@ -33,7 +33,7 @@ func (s *Service) projectOf(ctx context.Context, tx *store.Tx, actor model.Actor
 	case !actor.MayIn(p, model.See):
 		return model.Project{}, model.NotFound("project")
 	case !actor.MayIn(p, verb):
-		return model.Project{}, model.Forbidden(verb)
+		return model.Project{}, actor.Refusal(verb)
 	}
 	return p, nil
 }

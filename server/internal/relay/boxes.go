@@ -52,7 +52,7 @@ func (s *Service) MakeCode(ctx context.Context, actor model.Actor, name string) 
 
 // revokeCodes ends the open codes for a name, as far back as one list of codes goes.
 func revokeCodes(ctx context.Context, w *work, label string) (n int, err error) {
-	codes, err := w.Codes(ctx, store.MaxPage)
+	codes, err := w.Codes(ctx, store.MaxPage, "")
 	for _, c := range codes {
 		if !strings.EqualFold(c.Label, label) || c.State(w.now) != model.CodeOpen {
 			continue
@@ -71,12 +71,17 @@ func revokeCodes(ctx context.Context, w *work, label string) (n int, err error) 
 // Codes lists enrolment codes, newest first: MaxCodes, and one more where there
 // are older ones.
 func (s *Service) Codes(ctx context.Context, actor model.Actor) ([]model.EnrolCode, error) {
+	return s.CodesAfter(ctx, actor, MaxCodes+1, "")
+}
+
+// CodesAfter lists enrolment codes, newest first, from after the id given.
+func (s *Service) CodesAfter(ctx context.Context, actor model.Actor, limit int, after string) ([]model.EnrolCode, error) {
 	if err := allow(actor, model.ManageBoxes); err != nil {
 		return nil, err
 	}
 	var codes []model.EnrolCode
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		codes, err = tx.Codes(ctx, MaxCodes+1)
+		codes, err = tx.Codes(ctx, limit, after)
 		return err
 	})
 	return codes, err
@@ -200,22 +205,10 @@ func (s *Service) Boxes(ctx context.Context, after, search string, limit int) ([
 
 // BoxesByID loads the named devices; those that do not exist are left out.
 func (s *Service) BoxesByID(ctx context.Context, ids []string) (map[string]model.Device, error) {
-	boxes := map[string]model.Device{}
-	err := s.db.View(ctx, func(tx *store.Tx) error {
-		for _, id := range ids {
-			if _, ok := boxes[id]; ok {
-				continue
-			}
-			d, err := tx.Device(ctx, id)
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			boxes[id] = d
-		}
-		return nil
+	var boxes map[string]model.Device
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		boxes, err = tx.DevicesByID(ctx, ids)
+		return err
 	})
 	return boxes, err
 }

@@ -67,7 +67,7 @@ func (s *Service) Prepared(ctx context.Context, actor model.Actor, project strin
 func (s *Service) PreparedExport(ctx context.Context, actor model.Actor, id string) (model.Prepared, error) {
 	var p model.Prepared
 	err := s.do(ctx, func(w *work) (err error) {
-		if p, err = s.preparedOf(ctx, w, actor, id); err != nil {
+		if p, err = s.preparedOf(ctx, w.Tx, actor, id); err != nil {
 			return err
 		}
 		if p.State != model.PreparedReady || !w.now.Before(p.ExpiresAt) {
@@ -79,11 +79,21 @@ func (s *Service) PreparedExport(ctx context.Context, actor model.Actor, id stri
 	return p, err
 }
 
+// ExportState finds one that the actor may fetch, wherever it stands.
+func (s *Service) ExportState(ctx context.Context, actor model.Actor, id string) (model.Prepared, error) {
+	var p model.Prepared
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		p, err = s.preparedOf(ctx, tx, actor, id)
+		return err
+	})
+	return p, err
+}
+
 // DropExport deletes a prepared export; its file goes with the next sweep.
 func (s *Service) DropExport(ctx context.Context, actor model.Actor, id string) (model.Prepared, error) {
 	var p model.Prepared
 	err := s.do(ctx, func(w *work) (err error) {
-		if p, err = s.preparedOf(ctx, w, actor, id); err != nil {
+		if p, err = s.preparedOf(ctx, w.Tx, actor, id); err != nil {
 			return err
 		}
 		return w.DeleteExport(ctx, id)
@@ -91,8 +101,8 @@ func (s *Service) DropExport(ctx context.Context, actor model.Actor, id string) 
 	return p, err
 }
 
-func (s *Service) preparedOf(ctx context.Context, w *work, actor model.Actor, id string) (model.Prepared, error) {
-	p, err := w.Export(ctx, id)
+func (s *Service) preparedOf(ctx context.Context, tx *store.Tx, actor model.Actor, id string) (model.Prepared, error) {
+	p, err := tx.Export(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return p, model.NotFound("export")
 	}
@@ -103,7 +113,7 @@ func (s *Service) preparedOf(ctx context.Context, w *work, actor model.Actor, id
 	if err := json.Unmarshal([]byte(p.Wish), &wish); err != nil {
 		return p, fmt.Errorf("relay: read export %s: %w", id, err)
 	}
-	if _, err = s.projectOf(ctx, w.Tx, actor, p.ProjectID, exportVerb(wish)); err != nil {
+	if _, err = s.projectOf(ctx, tx, actor, p.ProjectID, exportVerb(wish)); err != nil {
 		if e, ok := model.AsError(err); ok && e.Code == protocol.CodeNotFound {
 			err = model.NotFound("export")
 		}

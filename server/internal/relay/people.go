@@ -20,11 +20,16 @@ const MaxMembers = 200
 // Members lists a project's people. Everybody with a part in it may see who
 // else hears its voices.
 func (s *Service) Members(ctx context.Context, actor model.Actor, project string) ([]MemberRow, error) {
+	return s.MembersAfter(ctx, actor, project, MaxMembers, "")
+}
+
+// MembersAfter is Members from after the person with the id given.
+func (s *Service) MembersAfter(ctx context.Context, actor model.Actor, project string, limit int, after string) ([]MemberRow, error) {
 	var list []MemberRow
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		_, err := s.projectOf(ctx, tx, actor, project, model.See)
 		if err == nil {
-			list, err = tx.Members(ctx, project, MaxMembers, "")
+			list, err = tx.Members(ctx, project, limit, after)
 		}
 		return err
 	})
@@ -42,17 +47,38 @@ func (s *Service) NoteJoined(ctx context.Context, tx *store.Tx, m model.Member) 
 // ChangeMember gives a person another role or end in a project. The last owner
 // whose part has no end stays one.
 func (s *Service) ChangeMember(ctx context.Context, actor model.Actor, project, user string, role model.ProjectRole, expires time.Time) error {
-	if !slices.Contains(model.ProjectRoles(), role) {
-		return model.RefuseField("role", "This role does not exist.", "Choose owner, researcher, moderator or viewer.")
+	if err := checkRole(role); err != nil {
+		return err
 	}
-	return s.settlePeople(ctx, actor, project, user, model.EventRoleChanged, func(w *work, m model.Member) error {
-		if m.Role == model.ProjectOwner && (role != model.ProjectOwner || !expires.IsZero()) {
+	_, err := s.EditMember(ctx, actor, project, user, func(m *model.Member) { m.Role, m.ExpiresAt = role, expires })
+	return err
+}
+
+// EditMember is ChangeMember for some of it: edit gets the part as it is, and
+// may be called more than once.
+func (s *Service) EditMember(ctx context.Context, actor model.Actor, project, user string, edit func(*model.Member)) (model.Member, error) {
+	var now model.Member
+	err := s.settlePeople(ctx, actor, project, user, model.EventRoleChanged, func(w *work, m model.Member) error {
+		now = m
+		edit(&now)
+		if err := checkRole(now.Role); err != nil {
+			return err
+		}
+		if m.Role == model.ProjectOwner && (now.Role != model.ProjectOwner || !now.ExpiresAt.IsZero()) {
 			if err := anotherOwner(ctx, w, project, user); err != nil {
 				return err
 			}
 		}
-		return w.UpdateMember(ctx, project, user, role, expires)
+		return w.UpdateMember(ctx, project, user, now.Role, now.ExpiresAt)
 	})
+	return now, err
+}
+
+func checkRole(role model.ProjectRole) error {
+	if slices.Contains(model.ProjectRoles(), role) {
+		return nil
+	}
+	return model.RefuseField("role", "This role does not exist.", "Choose owner, researcher, moderator or viewer.")
 }
 
 // RemoveMember ends a person's part in a project. Who works on it may leave.

@@ -58,11 +58,20 @@ func (s *Service) Projects(ctx context.Context, actor model.Actor, after string,
 	}
 	var rows []ProjectRow
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.Projects(ctx, user, s.now(), limit, after)
+		if actor.Project == "" {
+			rows, err = tx.Projects(ctx, user, s.now(), limit, after)
+			return err
+		}
+		// A token for one project: the newest that is not newer.
+		if rows, err = tx.Projects(ctx, user, s.now(), 1, actor.Project+"~"); err == nil && after != "" && after <= actor.Project {
+			rows = nil
+		}
 		return err
 	})
-	rows = slices.DeleteFunc(rows, func(r ProjectRow) bool { return actor.Project != "" && actor.Project != r.ID })
-	return rows, err
+	return slices.DeleteFunc(rows, func(r ProjectRow) bool {
+		r.As = model.ProjectOwner // the query asked who has a part in it; left is what the token is for
+		return !actor.MayIn(r.Project, model.See)
+	}), err
 }
 
 // Project loads one project of the actor.

@@ -65,10 +65,13 @@ func (s *Service) Box(ctx context.Context, actor model.Actor, id string) (BoxVie
 // SetSite keeps where a box lives and how it is to behave there, and tells the
 // box. Deadlines that run already stay as they are.
 func (s *Service) SetSite(ctx context.Context, actor model.Actor, id string, site model.Site) error {
+	return s.EditSite(ctx, actor, id, func(was *model.Site) { *was = site })
+}
+
+// EditSite is SetSite for some of it: edit gets the place as it is, and may be
+// called more than once.
+func (s *Service) EditSite(ctx context.Context, actor model.Actor, id string, edit func(*model.Site)) error {
 	if err := allow(actor, model.ManageBoxes); err != nil {
-		return err
-	}
-	if err := checkSite(&site); err != nil {
 		return err
 	}
 	return s.do(ctx, func(w *work) error {
@@ -77,6 +80,11 @@ func (s *Service) SetSite(ctx context.Context, actor model.Actor, id string, sit
 			return model.NotFound("box")
 		}
 		if err != nil {
+			return err
+		}
+		site := d.Site
+		edit(&site)
+		if err := checkSite(&site); err != nil {
 			return err
 		}
 		site.Version, site.Clips = d.Site.Version, d.Site.Clips

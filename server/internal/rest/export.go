@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -30,21 +29,32 @@ func (a *API) exportRoute() rawRoute {
 				Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"data", "media", "originals"}}},
 			{In: "query", Name: "whisper", Description: "The id of a whisper to take; may be repeated; none: all",
 				Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}},
+			{In: "query", Name: "since", Description: "Only whispers that were started then or later", Schema: &huma.Schema{Type: huma.TypeString, Format: "date-time"}},
+			{In: "query", Name: "until", Description: "Only whispers that were started before", Schema: &huma.Schema{Type: huma.TypeString, Format: "date-time"}},
 		},
 	}
 }
 
 func (a *API) export(c echo.Context) error {
 	ctx, what := c.Request().Context(), c.QueryParam("what")
-	for name := range c.QueryParams() {
-		if name != "what" && name != "whisper" {
-			return model.RefuseField(name, "There is no such parameter.", "Use what and whisper.")
-		}
+	if err := onlyParameters(c, "what", "whisper", "since", "until"); err != nil {
+		return err
 	}
-	if !slices.Contains([]string{"", "data", "media", "originals"}, what) {
+	if !slices.Contains([]string{"", takeData, takeMedia, takeOriginals}, what) {
 		return model.RefuseField("what", "This choice does not exist.", "Choose data, media or originals.")
 	}
-	wish := relay.ExportWish{Project: c.Param("project"), Whispers: c.QueryParams()["whisper"], Media: what == "media" || what == "originals", Originals: what == "originals"}
+	wish := relay.ExportWish{Project: c.Param("project"), Whispers: c.QueryParams()["whisper"], Media: what == takeMedia || what == takeOriginals, Originals: what == takeOriginals}
+	for name, to := range map[string]*time.Time{"since": &wish.Since, "until": &wish.Until} {
+		text := c.QueryParam(name)
+		if text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return model.RefuseField(name, "This is not a moment.", "Write it like 2026-11-21T00:00:00Z.")
+		}
+		*to = at
+	}
 	x, err := a.Relay.Export(ctx, actor(ctx), wish)
 	if err != nil {
 		return err
@@ -75,28 +85,13 @@ func (a *API) stored(digest string) bool {
 	return err == nil && f.Close() == nil
 }
 
-// Mail is a line of the delivery log.
-type Mail struct {
-	ID        string          `json:"id" doc:"Its id"`
-	Kind      string          `json:"kind" doc:"What it is about" example:"complete"`
-	Whisper   string          `json:"whisper,omitempty" doc:"Of which whisper"`
-	To        string          `json:"to" doc:"To whom"`
-	Subject   string          `json:"subject" doc:"Its subject"`
-	State     model.MailState `json:"state" doc:"Where it stands" enum:"queued,sent,failed"`
-	Attempts  int             `json:"attempts" doc:"How often it was tried"`
-	Error     string          `json:"error,omitempty" doc:"Why it was not taken"`
-	CreatedAt time.Time       `json:"created_at" doc:"When it was written"`
-	SentAt    *time.Time      `json:"sent_at" doc:"When it was taken"`
-}
-
-func mailShape(m model.Mail) Mail {
-	return Mail{m.ID, m.Kind, m.WhisperID, m.To, m.Subject, m.State, m.Attempts, m.LastError, m.CreatedAt.UTC(), when(m.SentAt)}
-}
-
-func (a *API) mailOperations() {
-	handle(a, op{id: "list-mails", method: "GET", path: "/projects/{project}/mails", tag: "projects", summary: "List the mails of a project, newest first"},
-		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[Mail]], error) {
-			_, mails, err := a.Relay.Mails(ctx, who, in.Project, in.After, in.Limit+1)
-			return answer(paged(mails, in.Limit, mailShape, func(m model.Mail) string { return m.ID }), err)
-		})
+// onlyParameters refuses what a route does not know, so that a typing error
+// does not pass.
+func onlyParameters(c echo.Context, known ...string) error {
+	for name := range c.QueryParams() {
+		if !slices.Contains(known, name) {
+			return model.RefuseField(name, "There is no such parameter.", "Compare the request with /api/v1/openapi.json.")
+		}
+	}
+	return nil
 }

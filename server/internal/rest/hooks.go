@@ -50,7 +50,7 @@ type (
 		ProjectID
 		Body struct {
 			URL   string   `json:"url" minLength:"1" maxLength:"1000" doc:"Where to post to" example:"https://example.org/illumi"`
-			Types []string `json:"types,omitempty" maxItems:"20" nullable:"false" doc:"The types of events to tell; none: all"`
+			Types []string `json:"types,omitempty" maxItems:"50" nullable:"false" doc:"The types of events to tell, as docs/api.md lists them; none: all"`
 		}
 	}
 	deliveryPage struct {
@@ -60,10 +60,11 @@ type (
 )
 
 func (a *API) hookOperations() {
-	handle(a, op{id: "list-hooks", method: "GET", path: "/projects/{project}/hooks", tag: "hooks", summary: "List a project's hooks"},
-		func(ctx context.Context, who model.Actor, in *ProjectID) (*body[list[Hook]], error) {
+	handle(a, op{id: "list-hooks", method: "GET", path: "/projects/{project}/hooks", tag: "hooks", summary: "List a project's hooks, oldest first"},
+		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[Hook]], error) {
 			hooks, err := a.Relay.Hooks(ctx, who, in.Project)
-			return answer(paged(hooks, model.MaxHooks, hookShape, func(model.Hook) string { return "" }), err)
+			hooks = page(hooks, in.Paging, func(h model.Hook, after string) bool { return h.ID > after })
+			return answer(paged(hooks, in.Limit, hookShape, func(h model.Hook) string { return h.ID }), err)
 		})
 	handle(a, op{id: "create-hook", method: "POST", path: "/projects/{project}/hooks", tag: "hooks", summary: "Add an address that is told of events", status: 201,
 		more: "Each message is signed: Illumi-Signature is t=UNIX,v1=HEX, where HEX is the HMAC-SHA-256 of t, a dot and the body. The secret is told only here."},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,11 +28,13 @@ Errors are application/problem+json with a stable code; docs/protocol.md lists t
 
 var tags = []*huma.Tag{
 	{Name: "account", Description: "Who the token stands for"},
-	{Name: "projects", Description: "Studies"},
+	{Name: "people", Description: "Who has an account on this server, and who is invited"},
+	{Name: "projects", Description: "Studies, who works on them, and what is taken away of them"},
 	{Name: "whispers", Description: "Chains and their turns"},
 	{Name: "files", Description: "Recordings and pictures"},
 	{Name: "boxes", Description: "Enrolled boxes and the codes to enrol more"},
 	{Name: "events", Description: "What happened, as a list and as a stream"},
+	{Name: "mails", Description: "What the server wrote to people"},
 	{Name: "hooks", Description: "Addresses that are told of events"},
 	{Name: "device", Description: "The boxes' own API; docs/protocol.md has the whole of it"},
 }
@@ -41,6 +44,8 @@ type op struct {
 	id, method, path, tag, summary, more string
 	status                               int   // of success; 0: 200
 	errors                               []int // beside those that every operation has
+	// fields are the rules' names of fields that are called otherwise here.
+	fields map[string]string
 }
 
 // Every operation may answer with these; those with an id in the path with 404,
@@ -74,18 +79,22 @@ func handle[In, Out any](a *API, o op, fn func(ctx context.Context, who model.Ac
 	huma.Register(a.huma, o.huma(), func(ctx context.Context, in *In) (*Out, error) {
 		out, err := fn(ctx, actor(ctx), in)
 		if err != nil {
-			return nil, a.problem(o.method, route, err)
+			return nil, a.problem(o, route, err)
 		}
 		return out, nil
 	})
 }
 
-func (a *API) problem(method, route string, err error) *Problem {
-	said, retry := a.Explain(&http.Request{Method: method}, route, err)
+func (a *API) problem(o op, route string, err error) *Problem {
+	said, retry := a.Explain(&http.Request{Method: o.method}, route, err)
 	p := &Problem{Title: said.Title, Status: said.Status, Detail: said.Detail, Next: said.Next, Code: said.Code, State: said.State, retry: retry}
 	var refusal *model.Error
 	if errors.As(err, &refusal) && refusal.Field != "" && refusal.Code != protocol.CodeInternal {
-		p.Errors = []FieldError{{"body." + refusal.Field, refusal.Sentence}}
+		name := refusal.Field
+		if here, ok := o.fields[name]; ok {
+			name = here
+		}
+		p.Errors = []FieldError{{"body." + name, refusal.Sentence}}
 	}
 	return p
 }
@@ -110,6 +119,42 @@ type Paging struct {
 type list[T any] struct {
 	Items []T    `json:"items" nullable:"false" doc:"The page"`
 	Next  string `json:"next,omitempty" doc:"Where the next page begins; absent on the last one"`
+}
+
+// page is one page of a short list that is loaded whole; after reports whether a
+// row comes after the cursor.
+func page[R any](rows []R, p Paging, after func(R, string) bool) []R {
+	if p.After != "" {
+		rows = slices.DeleteFunc(rows, func(r R) bool { return !after(r, p.After) })
+	}
+	return rows[:min(len(rows), p.Limit+1)]
+}
+
+// pageAfter is page for a list whose order is not that of its ids.
+func pageAfter[R any](rows []R, p Paging, id func(R) string) []R {
+	if p.After != "" {
+		i := slices.IndexFunc(rows, func(r R) bool { return id(r) == p.After })
+		if i < 0 {
+			return nil // it is not kept any more, nor what is older
+		}
+		rows = rows[i+1:]
+	}
+	return rows[:min(len(rows), p.Limit+1)]
+}
+
+// nothingIn refuses a change that names nothing to change.
+func nothingIn(change any) error {
+	if reflect.ValueOf(change).IsZero() {
+		return model.Refuse(protocol.CodeInvalid, "This changes nothing.", "Name what shall change.")
+	}
+	return nil
+}
+
+// set changes what a request names.
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
 }
 
 // paged makes a page out of limit+1 rows, and next of the last row that it shows.

@@ -18,10 +18,12 @@ type (
 	ProjectID struct {
 		Project string `path:"project" doc:"The project's id"`
 	}
-	whisperID struct {
+	// WhisperID names a whisper in the path.
+	WhisperID struct {
 		Whisper string `path:"whisper" doc:"The whisper's id"`
 	}
-	boxID struct {
+	// BoxID names a box in the path.
+	BoxID struct {
 		Box string `path:"box" doc:"The box's id"`
 	}
 )
@@ -33,11 +35,10 @@ func (a *API) operations() {
 			return answer(Me{who.UserID, who.Role, append([]model.Scope{}, who.Scopes...), who.Project}, nil)
 		})
 	handle(a, op{id: "list-tokens", method: "GET", path: "/tokens", tag: "account", summary: "List my tokens, newest first"},
-		func(ctx context.Context, who model.Actor, _ *nothing) (*body[list[Token]], error) {
-			tokens, err := a.Tokens.Tokens(ctx, who)
+		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Token]], error) {
+			tokens, err := a.Tokens.TokensAfter(ctx, who, in.Limit+1, in.After)
 			now := a.Now()
-			l := paged(tokens, max(len(tokens), 1), func(t model.Token) Token { return tokenShape(t, now) }, func(model.Token) string { return "" })
-			return answer(l, err)
+			return answer(paged(tokens, in.Limit, func(t model.Token) Token { return tokenShape(t, now) }, func(t model.Token) string { return t.ID }), err)
 		})
 	handle(a, op{id: "revoke-token", method: "POST", path: "/tokens/{token}/revoke", tag: "account", summary: "End this token", more: "A token can end only itself; the page Programs ends others.", status: 204},
 		func(ctx context.Context, who model.Actor, in *struct {
@@ -45,12 +46,13 @@ func (a *API) operations() {
 		}) (*nothing, error) {
 			return &nothing{}, a.Tokens.RevokeToken(ctx, who, in.Token)
 		})
-	a.projectOperations()
-	a.whisperOperations()
-	a.boxOperations()
-	a.eventOperations()
-	a.hookOperations()
-	a.mailOperations()
+	for _, register := range []func(){
+		a.peopleOperations, a.projectOperations, a.memberOperations, a.settingOperations, a.preparedOperations,
+		a.whisperOperations, a.stallOperations, a.shareOperations, a.boxOperations, a.placeOperations,
+		a.eventOperations, a.mailOperations, a.hookOperations,
+	} {
+		register()
+	}
 }
 
 type newProject struct {
@@ -148,7 +150,7 @@ func (a *API) whisperOperations() {
 		{"end", "Stop a whisper for good", a.Relay.End},
 	} {
 		handle(a, op{id: step.name + "-whisper", method: "POST", path: "/whispers/{whisper}/" + step.name, tag: "whispers", summary: step.summary, more: "Doing it twice is the same as doing it once."},
-			func(ctx context.Context, who model.Actor, in *whisperID) (*body[Whisper], error) {
+			func(ctx context.Context, who model.Actor, in *WhisperID) (*body[Whisper], error) {
 				if err := step.do(ctx, who, in.Whisper); err != nil {
 					return nil, err
 				}
@@ -157,7 +159,7 @@ func (a *API) whisperOperations() {
 	}
 }
 
-func (a *API) whisper(ctx context.Context, who model.Actor, in *whisperID) (*body[Whisper], error) {
+func (a *API) whisper(ctx context.Context, who model.Actor, in *WhisperID) (*body[Whisper], error) {
 	v, err := a.Relay.Whisper(ctx, who, in.Whisper)
 	return answer(whisperShape(v), err)
 }
@@ -210,25 +212,16 @@ func (a *API) boxOperations() {
 			return answer(paged(boxes, in.Limit, func(d model.Device) Box { return boxShape(d, now) }, func(d model.Device) string { return d.Name }), err)
 		})
 	handle(a, op{id: "get-box", method: "GET", path: "/boxes/{box}", tag: "boxes", summary: "Look at a box"},
-		func(ctx context.Context, who model.Actor, in *boxID) (*body[BoxDetail], error) {
-			d, err := a.Relay.OneBox(ctx, who, in.Box)
-			if err != nil {
-				return nil, err
-			}
-			past, err := a.Relay.BoxPast(ctx, who, d.ID)
-			settled := d.Status.Settings >= relay.SettingsOf(d.Site).Version
-			return answer(boxDetail(d, past.Faults, past.Checks, settled, a.Now()), err)
-		})
+		a.box)
 	handle(a, op{id: "revoke-box", method: "POST", path: "/boxes/{box}/revoke", tag: "boxes", summary: "Remove a box for good", status: 204},
-		func(ctx context.Context, who model.Actor, in *boxID) (*nothing, error) {
+		func(ctx context.Context, who model.Actor, in *BoxID) (*nothing, error) {
 			return &nothing{}, a.Relay.RevokeBox(ctx, who, in.Box)
 		})
-	handle(a, op{id: "list-codes", method: "GET", path: "/codes", tag: "boxes", summary: "List the newest enrolment codes"},
-		func(ctx context.Context, who model.Actor, _ *nothing) (*body[list[Code]], error) {
-			codes, err := a.Relay.Codes(ctx, who)
+	handle(a, op{id: "list-codes", method: "GET", path: "/codes", tag: "boxes", summary: "List enrolment codes, newest first"},
+		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Code]], error) {
+			codes, err := a.Relay.CodesAfter(ctx, who, in.Limit+1, in.After)
 			now := a.Now()
-			l := paged(codes, relay.MaxCodes, func(c model.EnrolCode) Code { return codeShape(c, now) }, func(model.EnrolCode) string { return "" })
-			return answer(l, err)
+			return answer(paged(codes, in.Limit, func(c model.EnrolCode) Code { return codeShape(c, now) }, func(c model.EnrolCode) string { return c.ID }), err)
 		})
 	handle(a, op{id: "create-code", method: "POST", path: "/codes", tag: "boxes", summary: "Make an enrolment code", more: "The code works once, for 24 hours, and is told only here.", status: 201},
 		func(ctx context.Context, who model.Actor, in *struct{ Body newCode }) (*body[Code], error) {

@@ -53,7 +53,7 @@ func (a *API) rawRoutes(g *echo.Group) {
 			text("header", "Tus-Resumable", "1.0.0", true), text("header", "Upload-Length", "The file's length in bytes", true),
 			text("header", "Upload-Metadata", "role and sha256, as tus writes them", true)}},
 	)
-	a.raw = append(a.raw, a.exportRoute())
+	a.raw = append(a.raw, a.exportRoute(), a.preparedRoute())
 	for _, r := range a.raw {
 		g.Add(r.method, echoPath(r.path), r.handler, a.withToken)
 	}

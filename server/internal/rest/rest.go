@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"illumi/protocol"
+	"illumi/server/internal/auth"
 	"illumi/server/internal/bus"
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
@@ -34,10 +35,21 @@ type Tokens interface {
 	// AuthenticateToken returns who an Authorization header stands for, or a
 	// *model.Error. Wrong ones are counted by the client's address.
 	AuthenticateToken(ctx context.Context, authorization, ip string) (model.Actor, error)
-	// Tokens lists the tokens of the person, newest first.
-	Tokens(ctx context.Context, actor model.Actor) ([]model.Token, error)
+	// TokensAfter lists the tokens of the person, newest first, from after the id given.
+	TokensAfter(ctx context.Context, actor model.Actor, limit int, after string) ([]model.Token, error)
 	// RevokeToken ends a token; a token may end only itself.
 	RevokeToken(ctx context.Context, actor model.Actor, id string) error
+}
+
+// People settles who has an account; auth.Service says what each does.
+type People interface {
+	Users(ctx context.Context, actor model.Actor, limit int, after string) ([]model.User, error)
+	ChangeAccount(ctx context.Context, actor model.Actor, id string, c auth.AccountChange) (model.User, error)
+	Invite(ctx context.Context, actor model.Actor, r auth.InviteRequest) (link string, t model.Ticket, err error)
+	InvitationsAfter(ctx context.Context, actor model.Actor, project string, limit int, after string) ([]model.Ticket, error)
+	RevokeInvitation(ctx context.Context, actor model.Actor, id string) error
+	OpenSignUp(ctx context.Context) (bool, error)
+	SetOpenSignUp(ctx context.Context, actor model.Actor, open bool) error
 }
 
 // Media opens stored bytes by digest.
@@ -54,6 +66,7 @@ type Uploads interface {
 type Options struct {
 	Relay   *relay.Service
 	Tokens  Tokens
+	People  People
 	Bus     *bus.Bus
 	Media   Media
 	Uploads Uploads // tus, mounted at PathUploads
@@ -62,11 +75,13 @@ type Options struct {
 	// HookSecret is what messages to a hook are signed with.
 	HookSecret func(hook string) string
 	PublicURL  string
-	Temp       string // for parts of an export
-	Now        func() time.Time
-	Log        *slog.Logger
-	Base       context.Context // ends at shutdown, and streams with it
-	Heartbeat  time.Duration   // of streams; 0: 15 s
+	Temp       string // where exports lie, and parts of one that is streamed
+	// WakeExports tells the worker that makes exports ready; it may be nil.
+	WakeExports func()
+	Now         func() time.Time
+	Log         *slog.Logger
+	Base        context.Context // ends at shutdown, and streams with it
+	Heartbeat   time.Duration   // of streams; 0: 15 s
 }
 
 // API serves programs.

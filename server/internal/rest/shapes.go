@@ -122,6 +122,7 @@ type Hop struct {
 	Position    int            `json:"position" doc:"From 1"`
 	Box         string         `json:"box" doc:"The box's id"`
 	BoxName     string         `json:"box_name" doc:"The box's name"`
+	Version     string         `json:"version" doc:"Changes with every offer and decision; a decision names it" example:"1.0"`
 	State       model.HopState `json:"state" doc:"Where it stands" enum:"planned,offered,delivered,heard,received,held,approved,skipped,rejected,withdrawn"`
 	Planned     int            `json:"planned,omitempty" doc:"Its position in the order as it was drawn; absent: as position, or added later"`
 	NeedsAt     *time.Time     `json:"needs_at" doc:"Since when a person has to decide about it; null: nobody has to"`
@@ -156,7 +157,7 @@ func whisperShape(v relay.View) Whisper {
 	}
 	for _, h := range wh.Hops {
 		hop := Hop{
-			ID: h.ID, Position: h.Position, Box: h.DeviceID, BoxName: v.Boxes[h.DeviceID].Name, State: h.State, OfferedAt: when(h.OfferedAt),
+			ID: h.ID, Position: h.Position, Box: h.DeviceID, BoxName: v.Boxes[h.DeviceID].Name, Version: hopVersion(h), State: h.State, OfferedAt: when(h.OfferedAt),
 			Planned: h.Course.Planned, NeedsAt: when(h.Course.NeedsAt), Why: h.Course.Why,
 			DeliveredAt: when(h.DeliveredAt), HeardAt: when(h.HeardAt), ReceivedAt: when(h.ReceivedAt), Files: []File{},
 		}
@@ -187,13 +188,14 @@ type Box struct {
 	Board      string         `json:"board" doc:"What it is built on"`
 	Busy       bool           `json:"busy" doc:"It has a turn now"`
 	Waiting    int            `json:"waiting" doc:"Whispers on it that are not answered yet, as it said last"`
+	Networks   []string       `json:"networks,omitempty" doc:"Of a box of the first generation: it has no secret, and is known by where it sends from"`
 	Unsent     int            `json:"unsent" doc:"Answers on it that have not arrived here, as it said last"`
 }
 
 func boxShape(d model.Device, now time.Time) Box {
 	return Box{
 		ID: d.ID, Name: d.Name, Presence: d.Presence(now), LastSeenAt: when(d.LastSeenAt), EnrolledAt: d.EnrolledAt.UTC(),
-		Agent: d.Agent, Board: d.BoardModel, Busy: d.ActiveHop != "", Waiting: d.Status.Waiting, Unsent: d.Status.Unsent,
+		Agent: d.Agent, Board: d.BoardModel, Busy: d.ActiveHop != "", Waiting: d.Status.Waiting, Unsent: d.Status.Unsent, Networks: d.FirstGen.Networks,
 	}
 }
 

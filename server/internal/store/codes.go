@@ -29,9 +29,9 @@ func (tx *Tx) CodeByHash(ctx context.Context, hash string) (model.EnrolCode, err
 	return codeOf(r)
 }
 
-// Codes lists enrolment codes, newest first. Primary key.
-func (tx *Tx) Codes(ctx context.Context, limit int) ([]model.EnrolCode, error) {
-	rows, err := tx.q.Codes(ctx, page(limit))
+// Codes lists enrolment codes, newest first, from after the id given. Primary key.
+func (tx *Tx) Codes(ctx context.Context, limit int, after string) ([]model.EnrolCode, error) {
+	rows, err := tx.q.Codes(ctx, sqlcgen.CodesParams{BeforeID: before(after), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list enrolment codes")
 	}

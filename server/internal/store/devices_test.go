@@ -169,7 +169,7 @@ func TestCodes(t *testing.T) {
 			t.Error("an expired code is of no use")
 		}
 		used.UsedAt, used.UsedDevice, revoked.RevokedAt = noon, "device", noon
-		if got := view(t, s, func(tx *Tx) ([]model.EnrolCode, error) { return tx.Codes(ctx, 2) }); !slices.Equal(got, []model.EnrolCode{expired, revoked}) {
+		if got := view(t, s, func(tx *Tx) ([]model.EnrolCode, error) { return tx.Codes(ctx, 2, "") }); !slices.Equal(got, []model.EnrolCode{expired, revoked}) {
 			t.Errorf("codes %+v", got)
 		}
 		if got := view(t, s, func(tx *Tx) (model.EnrolCode, error) { return tx.CodeByHash(ctx, "u") }); got != used {

@@ -323,7 +323,7 @@ func everything(ctx context.Context, tx *Tx, w *model.Whisper, reply model.Reply
 	try(tx.CreateCode(ctx, model.EnrolCode{ID: "c", Hash: "c"}))
 	_, err = tx.CodeByHash(ctx, code.Hash)
 	try(err)
-	_, err = tx.Codes(ctx, 10)
+	_, err = tx.Codes(ctx, 10, "")
 	try(err)
 	_, err = tx.UseCode(ctx, code.ID, "d", noon)
 	try(err)

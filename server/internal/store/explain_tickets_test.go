@@ -33,7 +33,7 @@ func init() {
 			all = append(all, err)
 			_, err = tx.RevokeTicket(ctx, "ticket 8", noon)
 			all = append(all, err, tx.RevokeTicketsOf(ctx, "p9", model.TicketInvite, "project 9", noon))
-			_, err = tx.Invitations(ctx, "project 3", 10)
+			_, err = tx.Invitations(ctx, "project 3", 10, "")
 			all = append(all, err)
 			_, err = tx.PurgeTickets(ctx, noon)
 			all = append(all, err)

@@ -22,7 +22,7 @@ func init() {
 		},
 		run: func(ctx context.Context, tx *Tx, _ *model.Whisper) error {
 			_, e1 := tx.TokenByHash(ctx, "token 7")
-			_, e2 := tx.Tokens(ctx, "user 7", 10)
+			_, e2 := tx.Tokens(ctx, "user 7", 10, "")
 			ok, e3 := tx.RevokeToken(ctx, "user 7", "token 7", noon)
 			if !ok {
 				e3 = errors.Join(e3, errors.New("nothing was revoked"))

@@ -70,9 +70,10 @@ func (tx *Tx) RevokeTicketsOf(ctx context.Context, email string, kind model.Tick
 	return nil
 }
 
-// Invitations lists those into a project, or into none, newest first. Index tickets_project.
-func (tx *Tx) Invitations(ctx context.Context, project string, limit int) ([]model.Ticket, error) {
-	rows, err := tx.q.Invitations(ctx, sqlcgen.InvitationsParams{ProjectID: project, Limit: page(limit)})
+// Invitations lists those into a project, or into none, newest first, from after
+// the id given. Index tickets_project.
+func (tx *Tx) Invitations(ctx context.Context, project string, limit int, after string) ([]model.Ticket, error) {
+	rows, err := tx.q.Invitations(ctx, sqlcgen.InvitationsParams{ProjectID: project, BeforeID: before(after), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list invitations")
 	}

@@ -37,9 +37,10 @@ func (tx *Tx) TokenByHash(ctx context.Context, hash string) (model.Token, error)
 	return tokenOf(r)
 }
 
-// Tokens lists a person's keys for programs, newest first. Index tokens_user.
-func (tx *Tx) Tokens(ctx context.Context, userID string, limit int) ([]model.Token, error) {
-	rows, err := tx.q.TokensOfUser(ctx, sqlcgen.TokensOfUserParams{UserID: userID, Limit: page(limit)})
+// Tokens lists a person's keys for programs, newest first, from after the id
+// given. Index tokens_user.
+func (tx *Tx) Tokens(ctx context.Context, userID string, limit int, after string) ([]model.Token, error) {
+	rows, err := tx.q.TokensOfUser(ctx, sqlcgen.TokensOfUserParams{UserID: userID, BeforeID: before(after), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list tokens")
 	}

@@ -6,7 +6,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 SELECT * FROM codes WHERE code_hash = ?;
 
 -- name: Codes :many
-SELECT * FROM codes ORDER BY id DESC LIMIT ?;
+SELECT * FROM codes WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
 
 -- name: UseCode :execrows
 UPDATE codes SET used_at = sqlc.arg(at), used_device = ?

@@ -19,7 +19,7 @@ UPDATE tickets SET revoked_at = sqlc.arg(at) WHERE id = ? AND used_at = 0 AND re
 SELECT * FROM tickets WHERE email = ? AND kind = ? AND used_at = 0 AND revoked_at = 0;
 
 -- name: Invitations :many
-SELECT * FROM tickets WHERE project_id = ? AND kind = 'invite' ORDER BY id DESC LIMIT ?;
+SELECT * FROM tickets WHERE project_id = ? AND kind = 'invite' AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
 
 -- name: PurgeTickets :execrows
 DELETE FROM tickets WHERE expires_at <= ?;

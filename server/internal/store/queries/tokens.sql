@@ -6,7 +6,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0);
 SELECT * FROM tokens WHERE token_hash = ?;
 
 -- name: TokensOfUser :many
-SELECT * FROM tokens WHERE user_id = ? ORDER BY id DESC LIMIT ?;
+SELECT * FROM tokens WHERE user_id = ? AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT ?;
 
 -- name: RevokeToken :execrows
 UPDATE tokens SET revoked_at = sqlc.arg(at) WHERE id = ? AND user_id = ? AND revoked_at = 0;

@@ -31,11 +31,16 @@ func (q *Queries) CodeByHash(ctx context.Context, codeHash string) (Code, error)
 }
 
 const codes = `-- name: Codes :many
-SELECT id, code_hash, label, created_by, created_at, expires_at, used_at, used_device, revoked_at FROM codes ORDER BY id DESC LIMIT ?
+SELECT id, code_hash, label, created_by, created_at, expires_at, used_at, used_device, revoked_at FROM codes WHERE id < ? ORDER BY id DESC LIMIT ?
 `
 
-func (q *Queries) Codes(ctx context.Context, limit int32) ([]Code, error) {
-	rows, err := q.db.QueryContext(ctx, codes, limit)
+type CodesParams struct {
+	BeforeID string
+	Limit    int32
+}
+
+func (q *Queries) Codes(ctx context.Context, arg CodesParams) ([]Code, error) {
+	rows, err := q.db.QueryContext(ctx, codes, arg.BeforeID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

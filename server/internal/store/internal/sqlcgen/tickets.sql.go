@@ -45,16 +45,17 @@ func (q *Queries) InsertTicket(ctx context.Context, arg InsertTicketParams) erro
 }
 
 const invitations = `-- name: Invitations :many
-SELECT id, token_hash, kind, email, name, role, project_id, project_role, created_by, created_at, expires_at, used_at, used_by, revoked_at FROM tickets WHERE project_id = ? AND kind = 'invite' ORDER BY id DESC LIMIT ?
+SELECT id, token_hash, kind, email, name, role, project_id, project_role, created_by, created_at, expires_at, used_at, used_by, revoked_at FROM tickets WHERE project_id = ? AND kind = 'invite' AND id < ? ORDER BY id DESC LIMIT ?
 `
 
 type InvitationsParams struct {
 	ProjectID string
+	BeforeID  string
 	Limit     int32
 }
 
 func (q *Queries) Invitations(ctx context.Context, arg InvitationsParams) ([]Ticket, error) {
-	rows, err := q.db.QueryContext(ctx, invitations, arg.ProjectID, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, invitations, arg.ProjectID, arg.BeforeID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -80,16 +80,17 @@ func (q *Queries) TokenByHash(ctx context.Context, tokenHash string) (Token, err
 }
 
 const tokensOfUser = `-- name: TokensOfUser :many
-SELECT id, token_hash, user_id, name, scopes, project_id, created_at, expires_at, last_used_at, revoked_at FROM tokens WHERE user_id = ? ORDER BY id DESC LIMIT ?
+SELECT id, token_hash, user_id, name, scopes, project_id, created_at, expires_at, last_used_at, revoked_at FROM tokens WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?
 `
 
 type TokensOfUserParams struct {
-	UserID string
-	Limit  int32
+	UserID   string
+	BeforeID string
+	Limit    int32
 }
 
 func (q *Queries) TokensOfUser(ctx context.Context, arg TokensOfUserParams) ([]Token, error) {
-	rows, err := q.db.QueryContext(ctx, tokensOfUser, arg.UserID, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, tokensOfUser, arg.UserID, arg.BeforeID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
