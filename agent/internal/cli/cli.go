@@ -86,8 +86,6 @@ func (p *program) run(ctx context.Context, args []string) int {
 	cmd := p.command()
 	cmd.SetArgs(args)
 	cmd.SetIn(p.stdio.In)
-	cmd.SetOut(p.stdio.Out)
-	cmd.SetErr(p.stdio.Err)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -205,6 +203,9 @@ the configuration file (state_dir: …). A flag wins over the environment, that 
 	simulate := p.simulateCommand()
 	simulate.GroupID = "try"
 	root.AddCommand(simulate, p.versionCommand())
+	// What completion writes to is settled as the command is made.
+	root.SetOut(p.stdio.Out)
+	root.SetErr(p.stdio.Err)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	fitHelp(root, cmp.Or(columns(p.stdio.Out), pageWidth))
