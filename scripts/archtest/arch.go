@@ -1,11 +1,11 @@
-// Package archtest keeps the package table of docs/design.md true. Its test reads the import graph
+// Package archtest keeps the rooms of docs/code.md apart. Its test reads the import graph
 // and fails on a package, an edge or a use that the tables below do not name.
 //
-// To change the architecture, change a row here and the design in the same commit. An edge that
-// the design does not show belongs into extra, with its reason.
+// To change the architecture, change a row here and docs/code.md in the same commit. An edge that
+// goes past the layers belongs into extra, with its reason.
 package archtest
 
-// row is one package of ours. Names are as the design writes them: "agent i/flow" is agent/internal/flow.
+// row is one package of ours. Names are short: "agent i/flow" is agent/internal/flow.
 type row struct {
 	name string
 	may  []string // packages of ours it may import
@@ -64,7 +64,7 @@ var rows = []row{
 	{name: "server i/metric", may: []string{"server i/model"}},
 }
 
-// edge is an import that the design's table does not show.
+// edge is an import past the layers.
 type edge struct {
 	from, to, why string
 }

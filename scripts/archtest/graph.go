@@ -56,7 +56,7 @@ func stderr(err error) string {
 	return ""
 }
 
-// short turns an import path into the design's name for it; ok is false for other people's packages.
+// short turns an import path into our short name for it; ok is false for other people's packages.
 func short(path string) (name string, ok bool) {
 	rest, ours := strings.CutPrefix(path, module+"/")
 	if !ours {
@@ -101,7 +101,7 @@ func edges(pkgs []pkg) []string {
 		from, _ := short(p.ImportPath)
 		r, known := find(from)
 		if !known && !isScript(from) {
-			complaints = append(complaints, fmt.Sprintf("%s is not in the table: add a row to scripts/archtest/arch.go and to the design", from))
+			complaints = append(complaints, fmt.Sprintf("%s is not in the table: add a row to scripts/archtest/arch.go and to docs/code.md", from))
 			continue
 		}
 		may := r.may

@@ -27,7 +27,7 @@ func requirements(mod string) []requirement {
 // dependency is one line of docs/dependencies.md.
 type dependency struct {
 	module, version string
-	homes           []string // as the design names packages; "tests" alone for what is not shipped
+	homes           []string // short names of packages; "tests" alone for what is not shipped
 	why             string
 }
 
