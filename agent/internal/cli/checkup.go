@@ -133,5 +133,8 @@ func (p *program) askRunning(ctx context.Context, c config.Config, a daemon.Ask,
 	if errors.Is(err, fs.ErrNotExist) {
 		return check, true, &failure{code: exitFailed, text: "The running box does not take questions.", next: "Start it anew: sudo systemctl restart illumi-agent", err: err}
 	}
+	if err != nil && err.Error() == daemon.ErrInUse.Error() { // it came over a socket
+		return check, true, &failure{code: exitFailed, text: "Somebody is using the box.", next: "Try again when its light is off or breathes.", err: err}
+	}
 	return check, true, err
 }

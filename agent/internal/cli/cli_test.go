@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 			stop()
 			os.Exit(code)
 		},
+		"arecord": fakeArecord, "aplay": fakeAplay, "rpicam-still": fakeCamera,
 	})
 }
 
@@ -71,32 +73,39 @@ func TestScripts(t *testing.T) {
 			e.Values[managerKey{}] = manager
 			return os.MkdirAll(e.WorkDir+"/machine/etc", 0o755)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			// substitute FROM TO: a file of the script with its variables filled in.
-			"substitute": func(ts *testscript.TestScript, _ bool, args []string) {
-				text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
-				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
-			},
-			// wifi kept NAME, wifi in use PROFILE: what the fake NetworkManager has.
-			"wifi": func(ts *testscript.TestScript, neg bool, args []string) {
-				now := ts.Value(managerKey{}).(*wifitest.Fake).Now()
-				has := slices.Contains(now.Kept, args[len(args)-1])
-				if args[0] == "in" {
-					has = string(now.Active) == args[len(args)-1]
-				}
-				if has == neg {
-					ts.Fatalf("NetworkManager keeps %v, and %s is in use", now.Kept, now.Active)
-				}
-			},
-			"mode": func(ts *testscript.TestScript, neg bool, args []string) {
-				fi, err := os.Stat(ts.MkAbs(args[1]))
-				ts.Check(err)
-				if got := fi.Mode().Perm().String(); (got == args[0]) == neg {
-					ts.Fatalf("mode of %s is %s", args[1], got)
-				}
-			},
-		},
+		Cmds: commands(),
 	})
+}
+
+// commands are what a script has besides the usual ones.
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	all := map[string]func(*testscript.TestScript, bool, []string){
+		// substitute FROM TO: a file of the script with its variables filled in.
+		"substitute": func(ts *testscript.TestScript, _ bool, args []string) {
+			text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+			ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+		},
+		// wifi kept NAME, wifi in use PROFILE: what the fake NetworkManager has.
+		"wifi": func(ts *testscript.TestScript, neg bool, args []string) {
+			now := ts.Value(managerKey{}).(*wifitest.Fake).Now()
+			has := slices.Contains(now.Kept, args[len(args)-1])
+			if args[0] == "in" {
+				has = string(now.Active) == args[len(args)-1]
+			}
+			if has == neg {
+				ts.Fatalf("NetworkManager keeps %v, and %s is in use", now.Kept, now.Active)
+			}
+		},
+		"mode": func(ts *testscript.TestScript, neg bool, args []string) {
+			fi, err := os.Stat(ts.MkAbs(args[1]))
+			ts.Check(err)
+			if got := fi.Mode().Perm().String(); (got == args[0]) == neg {
+				ts.Fatalf("mode of %s is %s", args[1], got)
+			}
+		},
+	}
+	maps.Copy(all, machineCommands)
+	return all
 }
 
 // managerKey finds a script's NetworkManager.
@@ -133,6 +142,13 @@ func newEnrolServer(t *testing.T) *enrolServer {
 	s := &enrolServer{devices: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+protocol.PathEnroll, s.enroll)
+	mux.HandleFunc("GET "+protocol.PathSpeed, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.Copy(w, protocol.SpeedBytes()) // the box will notice
+	})
+	mux.HandleFunc("POST "+protocol.PathSpeed, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body) // the box will notice
+		answer(w, protocol.SpeedReceipt{Received: n})
+	})
 	mux.HandleFunc("GET "+protocol.PathOffers, func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		board, known := s.devices[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -176,7 +175,7 @@ func (p *program) scanCode(ctx context.Context) (n wifi.Network, err error) {
 	if err != nil {
 		return n, err
 	}
-	pins, err := p.openPins(hw, p.logger(slog.LevelWarn))
+	pins, err := p.openPins(hw, p.logger(p.calm(c.Log)))
 	if err != nil {
 		return n, err
 	}
@@ -191,6 +190,7 @@ func (p *program) scanCode(ctx context.Context) (n wifi.Network, err error) {
 	if err := p.say("Hold the Wi-Fi code before the camera, a hand's width away."); err != nil {
 		return n, err
 	}
+	p.doing("Looking")
 	ctx, cancel := context.WithTimeout(ctx, scanFor)
 	defer cancel()
 	return lookForCode(ctx, camera)
@@ -205,7 +205,7 @@ func lookForCode(ctx context.Context, camera media.Camera) (n wifi.Network, err 
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
 	for {
 		if _, err := camera.Photograph(ctx, f, nil); err != nil {
-			if ctx.Err() != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return n, &failure{code: exitFailed, text: "No Wi-Fi code was seen within a minute.", next: "Hold it still and straight, in good light, and try again."}
 			}
 			return n, err

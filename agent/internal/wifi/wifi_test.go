@@ -3,12 +3,9 @@ package wifi
 import (
 	"errors"
 	"image"
-	"image/color"
-	"image/draw"
 	"testing"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
+	"illumi/agent/internal/wifi/wifitest"
 )
 
 func TestParseCode(t *testing.T) {
@@ -49,16 +46,12 @@ func TestParseCode(t *testing.T) {
 	}
 }
 
-// A code as a telephone shows it, small in a larger picture.
 func TestReadCode(t *testing.T) {
 	t.Parallel()
-	code, err := qrcode.NewQRCodeWriter().Encode("WIFI:T:WPA;S:Thornfield;P:mr rochester;;", gozxing.BarcodeFormat_QR_CODE, 240, 240, nil)
+	picture, err := wifitest.Code("WIFI:T:WPA;S:Thornfield;P:mr rochester;;")
 	if err != nil {
 		t.Fatal(err)
 	}
-	picture := image.NewGray(image.Rect(0, 0, 640, 480))
-	draw.Draw(picture, picture.Bounds(), image.NewUniform(color.Gray{Y: 120}), image.Point{}, draw.Src)
-	draw.Draw(picture, image.Rect(180, 100, 420, 340), code, image.Point{}, draw.Src)
 	got, err := ReadCode(picture)
 	if want := (Network{Name: "Thornfield", Password: "mr rochester"}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)

@@ -5,6 +5,9 @@ package wifitest
 import (
 	"bufio"
 	"errors"
+	"image"
+	"image/color"
+	"image/draw"
 	"io"
 	"net"
 	"slices"
@@ -13,7 +16,21 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
 )
+
+// Code is a Wi-Fi code as a telephone shows it, small in a larger picture.
+func Code(text string) (image.Image, error) {
+	code, err := qrcode.NewQRCodeWriter().Encode(text, gozxing.BarcodeFormat_QR_CODE, 240, 240, nil)
+	if err != nil {
+		return nil, err
+	}
+	picture := image.NewGray(image.Rect(0, 0, 640, 480))
+	draw.Draw(picture, picture.Bounds(), image.NewUniform(color.Gray{Y: 120}), image.Point{}, draw.Src)
+	draw.Draw(picture, image.Rect(180, 100, 420, 340), code, image.Point{}, draw.Src)
+	return picture, nil
+}
 
 // Names of what there is: one radio, one network before, and those that are added.
 const (
