@@ -68,6 +68,7 @@ func run(ctx context.Context) (err error) {
 	beside := flag.String("beside", "", "where pi-vm is looked for first")
 	bin := flag.String("bin", "bin", "folder of the programs for this machine")
 	flag.StringVar(&r.deb, "package", "", "the box's package for arm64")
+	flag.StringVar(&r.probe, "probe", "", "the program of scripts/pitest/probe for arm64")
 	flag.StringVar(&r.dir, "dir", "", "where a folder for logs, sounds and pictures is made; empty: among the temporary ones")
 	only := flag.String("only", "", "these steps alone, by commas; install and enroll come with them")
 	keep := flag.Bool("keep", false, "go on with the machine as the last run left it, and leave it running")

@@ -203,6 +203,12 @@ func (r *Researcher) AskBox(ctx context.Context, box string, kind protocol.Messa
 	return err
 }
 
+// AddOldBox makes a box of the first generation, which may come from networks.
+func (r *Researcher) AddOldBox(ctx context.Context, name, networks string) error {
+	_, err := r.post(ctx, "/boxes/first-generation", url.Values{"name": {name}, "networks": {networks}})
+	return err
+}
+
 // post sends a form and returns the last part of the address that it led to.
 func (r *Researcher) post(ctx context.Context, to string, form url.Values) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+to, strings.NewReader(form.Encode()))
