@@ -100,7 +100,7 @@ function tooWide(page) {
 // smallTargets names what is hard to hit: under 44 px high. Links inside a sentence are exempt, as in WCAG 2.5.8.
 function smallTargets(page) {
   return page.evaluate(() => [...document.querySelectorAll('a[href], button, summary, input:not([type=hidden]), select, textarea')].flatMap((target) => {
-    const box = target.getBoundingClientRect();
+    const box = (target.matches('.visually-hidden') ? target.labels[0] : target).getBoundingClientRect();
     if (!box.width || getComputedStyle(target).visibility === 'hidden' || target.closest('.skip')) return [];
     if (['checkbox', 'radio'].includes(target.type)) {
       const row = target.closest('.choice').getBoundingClientRect();

@@ -60,7 +60,7 @@ function rest(selector) {
   const node = document.activeElement;
   const here = node?.matches(selector);
   if (!node || node === document.body || node.id === 'main' || !node.matches(':focus-visible')) return { here };
-  const shown = node.classList.contains('whole') ? node.closest('.item') : node;
+  const shown = node.matches('.whole') ? node.closest('.item') : node.matches('.visually-hidden') ? node.labels[0] : node;
   const { outlineStyle, outlineWidth } = getComputedStyle(shown);
   const box = node.getBoundingClientRect();
   const framed = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;

@@ -45,7 +45,18 @@ async function project(title) {
   return new URL(page.url()).pathname;
 }
 
-async function start(at, title, names) {
+// impatient makes a project ask for a decision after a minute or so, at any time of day.
+async function impatient(at) {
+  await go(`${at}/settings`);
+  for (const [field, value] of Object.entries({ remind: '0', ask: '0.02', skip: '0.02', wake: '00:00', bed: '00:00' })) {
+    await page.fill(`#${field}`, value);
+  }
+  await page.click('text=Keep the settings');
+  await page.waitForURL((url) => url.pathname === at);
+}
+
+async function start(at, title, names, hue = 0) {
+  await writeFile(files.picture, picture(720, 540, hue));
   await go(`${at}/start`);
   await page.fill('#title', title);
   await page.setInputFiles('#audio-file', files.sound);
@@ -68,27 +79,42 @@ async function answer(whisper, turns) {
   }
 }
 
+// deliver brings a whisper to its first box, where it then lies unheard.
+async function deliver(whisper) {
+  for (const box of boxes.values()) {
+    const offer = await box.offer();
+    if (offer && whisper.endsWith(offer.whisper)) box.progress(offer, 'delivered');
+  }
+}
+
+const letters = await project('Letters home');
+await impatient(letters);
 const harbour = await project('Harbour voices');
 const kitchens = await project('Kitchens we remember');
+await deliver(await start(letters, 'The longest winter', ['robin'], 2));
 const gulls = await start(harbour, 'Gulls over the harbour', ['conandoyle', 'janeeyre', 'beargrylls']);
 await answer(gulls, 3);
-const bread = await start(kitchens, 'The smell of bread', ['robin', 'harbour 7', 'janeeyre', 'conandoyle']);
-await answer(bread, 2);
-await start(harbour, 'Fog', ['beargrylls', 'robin']);
+const bread = await start(kitchens, 'The smell of bread', ['harbour 7', 'janeeyre', 'conandoyle'], 1);
+await answer(bread, 1);
+await deliver(await start(harbour, 'Fog', ['beargrylls']));
 
 const shoot = (name) => page.screenshot({ path: path.join(into, `${name}.png`) });
-await page.setViewportSize({ width: 1100, height: 760 });
-await go('/');
-await page.waitForTimeout(500);
-await shoot('overview');
+await page.setViewportSize({ width: 1100, height: 1060 });
 await go(gulls);
 await page.waitForTimeout(1500); // the waveforms are drawn
 await shoot('whisper');
-await page.setViewportSize({ width: 390, height: 780 });
+await page.setViewportSize({ width: 390, height: 860 });
 await page.emulateMedia({ colorScheme: 'dark' });
 await go(bread);
 await page.waitForTimeout(1500);
 await shoot('phone');
+await page.setViewportSize({ width: 1100, height: 760 });
+await page.emulateMedia({ colorScheme: 'light' });
+await go('/');
+await page.locator('.needs').waitFor({ timeout: 150000 }); // "The longest winter" has lain for a minute
+await page.reload();
+await page.waitForTimeout(500);
+await shoot('overview');
 
 for (const box of boxes.values()) box.offline();
 await browser.close();
