@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -268,6 +269,21 @@ func (l *Link) setUp(up, health bool) {
 	}
 }
 
+// lookAgain is how soon a box finds out that its network is back: as long as it
+// has none, waiting longer spares no server.
+const lookAgain = 10 * time.Second
+
+// noNetwork reports whether an attempt never left this machine or its network.
+func noNetwork(err error) bool {
+	for _, e := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && !dns.IsNotFound
+}
+
 // Run connects, again and again, until ctx ends; then it returns its cause.
 func (l *Link) Run(ctx context.Context) error {
 	for {
@@ -279,6 +295,9 @@ func (l *Link) Run(ctx context.Context) error {
 			l.o.Backoff.Reset()
 		}
 		wait := l.o.Backoff.Next()
+		if noNetwork(err) {
+			wait = min(wait, lookAgain)
+		}
 		if _, ok := errors.AsType[*Refused](err); ok {
 			wait = l.o.Hourly // and who gets the hint has more to say about it
 		} else {
