@@ -87,6 +87,9 @@ func write(ctx context.Context, args []string) error {
 			if err != nil {
 				return err
 			}
+			if text == "" {
+				return fmt.Errorf("%s has no completion for %s", p.name, c.shell)
+			}
 			if err := save(filepath.Join(args[0], p.name, fmt.Sprintf(c.file, p.name)), text); err != nil {
 				return err
 			}
