@@ -197,8 +197,8 @@ func (s *Service) notYet(ctx context.Context, w *work, wh *model.Whisper, hop *m
 		return false, nil
 	}
 	at, err := w.EarlierOffer(ctx, hop.DeviceID, n)
-	if err != nil || at.IsZero() || !at.Add(week).After(w.now) {
-		return false, err
+	if err != nil || at.IsZero() || !at.Add(week).After(w.now) || at.After(w.now.Add(time.Hour)) {
+		return false, err // long ago; or by a clock that was wrong, which says nothing
 	}
 	hop.Course.NotBefore = at.Add(week)
 	id := wh.ID

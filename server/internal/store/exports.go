@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"math"
 	"time"
 
 	"illumi/server/internal/model"
@@ -42,6 +44,11 @@ func (tx *Tx) Exports(ctx context.Context, projectID string, limit int) ([]model
 // ends; ok is false where none waits. Index exports_due.
 func (tx *Tx) LeaseExport(ctx context.Context, now, until time.Time, worker string) (p model.Prepared, ok bool, err error) {
 	r, err := tx.q.DueExport(ctx, micros(now))
+	if errors.Is(err, sql.ErrNoRows) {
+		if r, err = tx.q.DueExport(ctx, math.MaxInt64); err == nil && r.DueAt <= micros(now.Add(farthest)) {
+			return p, false, nil
+		}
+	}
 	if err = wrap(err, "find a due export"); errors.Is(err, ErrNotFound) {
 		return p, false, nil
 	}

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -87,6 +89,11 @@ func (tx *Tx) Deliveries(ctx context.Context, hookID, after string, limit int) (
 // lease ends; ok is false where none is due. Index deliveries_due.
 func (tx *Tx) LeaseDelivery(ctx context.Context, now, until time.Time, worker string) (d model.Delivery, ok bool, err error) {
 	r, err := tx.q.DueDelivery(ctx, micros(now))
+	if errors.Is(err, sql.ErrNoRows) {
+		if r, err = tx.q.DueDelivery(ctx, math.MaxInt64); err == nil && r.DueAt <= micros(now.Add(farthest)) {
+			return d, false, nil
+		}
+	}
 	if err = wrap(err, "find a hook's message"); errors.Is(err, ErrNotFound) {
 		return d, false, nil
 	}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -29,11 +31,21 @@ func (tx *Tx) AddMail(ctx context.Context, m model.Mail, onceKey string) error {
 		DueAt: max(micros(m.NextAt), 1), ProjectID: m.ProjectID, Kind: m.Kind, ReplyTo: m.ReplyTo, SenderName: m.SenderName}), "queue a mail")
 }
 
+// farthest is further ahead than any retry or lease is set. What is due later
+// was queued by a clock that has been set back since: it is due when nothing else
+// waits.
+const farthest = 24 * time.Hour
+
 // LeaseMail gives the mail that is due longest to one worker until the lease
 // ends; ok is false where none is due. A worker that dies leaves the mail to
 // the next one then. Index mails_due.
 func (tx *Tx) LeaseMail(ctx context.Context, now, until time.Time, worker string) (m *model.Mail, ok bool, err error) {
 	r, err := tx.q.DueMail(ctx, micros(now))
+	if errors.Is(err, sql.ErrNoRows) {
+		if r, err = tx.q.DueMail(ctx, math.MaxInt64); err == nil && r.DueAt <= micros(now.Add(farthest)) {
+			return nil, false, nil
+		}
+	}
 	if err = wrap(err, "find a due mail"); errors.Is(err, ErrNotFound) {
 		return nil, false, nil
 	}
