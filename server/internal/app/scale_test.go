@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"illumi/protocol"
+	"illumi/server/internal/auth"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 	"illumi/server/internal/store/storetest"
@@ -34,15 +35,26 @@ func newPlace(t *testing.T, kind string, size *storetest.Size) place {
 	b := r.enrol("box")
 	owner := r.person("owner@example.org", model.RoleAdmin)
 	whisper := owner.start("straight", b)
+	project := r.projectOf(whisper)
+	user := must(r.relay.Whisper(t.Context(), operator, whisper))(t).Whisper.StartedBy
+	key, _, err := r.auth.MakeToken(t.Context(), model.Actor{UserID: user, Role: model.RoleAdmin},
+		auth.TokenRequest{Name: "scale", Scopes: model.Scopes(), Lifetime: auth.TokenLifetimes()[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner = owner.with("Authorization", "Bearer "+key, "Content-Type", "application/json")
+	var hook struct{ ID string }
+	owner.json("POST", "/api/v1/projects/"+project+"/hooks", map[string]any{"url": "https://example.org/", "types": []string{model.EventLateFull}}).json(t, 201, &hook)
+	old := storetest.Filled{Project: project, Whisper: whisper, Device: b.id}
 	if size != nil {
-		user := must(r.relay.Whisper(t.Context(), operator, whisper))(t).Whisper.StartedBy
 		began := time.Now()
-		storetest.Fill(t, dsn, user, *size)
+		old = storetest.Fill(t, dsn, user, *size)
 		t.Logf("filled in %v", time.Since(began).Round(time.Second))
 	}
 	return place{r, owner, strings.NewReplacer(
-		":whisper", whisper, ":project", r.projectOf(whisper), ":box", b.id, ":code", store.NewID(), ":export", store.NewID(),
-		":name", "00_audio_original.wav", "{project}", r.projectOf(whisper), "{whisper}", whisper, "{box}", b.id,
+		"OLD-PROJECT", old.Project, "OLD-WHISPER", old.Whisper, "OLD-BOX", old.Device,
+		":whisper", whisper, ":project", project, ":box", b.id, ":hook", hook.ID, ":code", store.NewID(), ":export", store.NewID(),
+		":name", "00_audio_original.wav", "{project}", project, "{whisper}", whisper, "{box}", b.id,
 	)}
 }
 
@@ -65,8 +77,8 @@ func medians(path string, places ...place) []time.Duration {
 }
 
 // pageful is a server that is full of rows for one page of every list and has
-// nothing older.
-var pageful = storetest.Size{Projects: 30, WhispersEach: 2, HopsEach: 5, EventsEach: 20, Devices: 120}
+// next to nothing older; each of its studies is as large as those of the full one.
+var pageful = storetest.Size{Projects: 30, WhispersEach: 10, HopsEach: 5, EventsEach: 100, Devices: 120}
 
 // Every page and list with 1,000 old projects, 10,000 whispers, 2,000 boxes and
 // 1,000,000 events answers within twice its time without them: without what is
@@ -109,14 +121,23 @@ func TestScale(t *testing.T) {
 
 func ratioOf(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
+// among are addresses in the midst of what is old: a page of a list that is not
+// its first, a search that finds little or nothing, a study of then.
+var among = []string{
+	"/boxes?after=old+box+00040", "/boxes?find=00077", "/boxes?find=nowhere", "/?after=OLD-PROJECT",
+	"/projects/OLD-PROJECT", "/projects/OLD-PROJECT/mails", "/whispers/OLD-WHISPER", "/whispers/OLD-WHISPER/decide", "/boxes/OLD-BOX",
+	"/api/v1/boxes?search=nowhere", "/api/v1/projects?limit=20", "/api/v1/projects/OLD-PROJECT/whispers", "/api/v1/projects/OLD-PROJECT/mails",
+	"/api/v1/projects/OLD-PROJECT/history", "/api/v1/whispers/OLD-WHISPER",
+}
+
 // pages are the addresses that list or show something and come to an end.
 func (p place) pages() []string {
-	var out []string
+	out := slices.Clone(among)
 	for _, r := range p.echo.Routes() {
 		path := r.Path
 		switch {
 		case r.Method != "GET", strings.Contains(r.Name, "wrongMethods"), strings.HasPrefix(path, "/api/v1/device"), strings.Contains(path, "*"),
-			strings.HasSuffix(path, "/live"), strings.HasSuffix(path, ".zip"), strings.Contains(path, "upload"), path == "/echo",
+			strings.HasSuffix(path, "/live"), strings.HasSuffix(path, "/events"), strings.HasSuffix(path, ".zip"), strings.Contains(path, "upload"), path == "/echo",
 			slices.Contains([]string{"/favicon.ico", "/setup", "/sign-in", "/boxes/codes", protocol.PathSocket}, path):
 		case strings.Contains(path, ":") && strings.Contains(p.real.Replace(path), ":"):
 		default:
