@@ -56,6 +56,7 @@ type runner struct {
 	voice  *voice
 	state  selftest.State
 	volume int
+	ready  int64 // Seq of the tone after which a trial begins
 	done   bool
 
 	trial *trial
@@ -94,6 +95,9 @@ func (r *runner) loop(ctx context.Context) {
 			stop = nil
 			e.Kind = selftest.KindStop
 		}
+		if e.Kind == selftest.KindEnded && e.Seq == r.ready {
+			r.toneEnded()
+		}
 		e.At = r.now()
 		r.take(selftest.Step(r.state, e))
 	}
@@ -111,6 +115,9 @@ func (r *runner) take(s selftest.State, effects []selftest.Effect) {
 func (r *runner) do(f selftest.Effect) {
 	switch f.Do {
 	case selftest.Say, selftest.Chime, selftest.PlayBack:
+		if f.Tone == flow.ToneReady {
+			r.ready = f.Seq
+		}
 		r.voice.add(sound{f, r.p.Gain(r.volume)})
 	case selftest.Stop:
 		r.voice.stop()

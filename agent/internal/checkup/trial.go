@@ -88,6 +88,21 @@ func (r *runner) openMic(seq int64) {
 	}()
 }
 
+// toneEnded lets the trial begin: the tone itself is nobody's voice.
+func (r *runner) toneEnded() {
+	t := r.trial
+	if t == nil {
+		return
+	}
+	select {
+	case <-t.opened:
+		if t.rec != nil {
+			t.rec.ToneEnded()
+		}
+	default:
+	}
+}
+
 // listen hands on how loud somebody speaks; only the latest counts.
 func (r *runner) listen(l media.Level) {
 	select {
