@@ -34,7 +34,7 @@ type parts struct {
 	watch      func(context.Context, func(daemon.Part, bool)) error
 	health     func() protocol.Health
 	checks     *daemon.Checks
-	flac       string // "auto", "on" or "off"; empty is off
+	flac       bool // answers are compressed without loss before they are sent
 	control    string
 	clips      string
 }
@@ -61,12 +61,14 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 	if err != nil {
 		return err
 	}
+	frugal()
 	d, err := daemon.New(daemon.Options{
-		Spool: sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,
+		AtRest: giveBack,
+		Spool:  sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,
 		Pace: b.pace, Buttons: b.caps.Buttons, ServerID: c.ServerID, BootID: boot, ClockKnown: b.clockKnown, Quiet: b.quiet,
 		StatusFile: statusFile(c.StateDir), Logger: log,
 		Display: b.display, Packs: b.packs, Watch: b.watch, Health: b.health, Checks: b.checks,
-		FLAC: b.flac == "auto" || b.flac == "on", Control: b.control, Clips: b.clips,
+		FLAC: b.flac, Control: b.control, Clips: b.clips,
 	})
 	if err != nil {
 		return err

@@ -91,6 +91,9 @@ type Options struct {
 	Health func() protocol.Health
 	// Checks, if set, look the box through; see Checks.
 	Checks *Checks
+	// AtRest, if set, is called when the box comes to rest: it has no more to do
+	// until somebody comes. It must not wait for anything.
+	AtRest func()
 	// FLAC lets recordings be compressed without loss before they are sent.
 	FLAC bool
 	// Clips is where replaced sentences lie that the server has; "" for none.
@@ -367,4 +370,11 @@ func (d *Daemon) stop(cancel context.CancelFunc) error {
 		return fmt.Errorf("daemon: stop: %w", err)
 	}
 	return nil
+}
+
+// rested tells that the box came to rest.
+func (d *Daemon) rested() {
+	if d.o.AtRest != nil {
+		d.o.AtRest()
+	}
 }

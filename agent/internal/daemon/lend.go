@@ -102,6 +102,7 @@ func (d *Daemon) takeBackHands() {
 		d.step(e)
 	}
 	d.writeStatus(true)
+	d.rested()
 }
 
 // heldBack keeps an event for later while the hands are lent.

@@ -68,6 +68,9 @@ func (d *Daemon) stepOnce(e flow.Event) {
 	}
 	if before.Phase != s.Phase {
 		d.hurryStatus()
+		if s.Phase == flow.Idle {
+			d.rested()
+		}
 	}
 	d.practised(before, s)
 	d.writeStatus(true)
