@@ -137,13 +137,7 @@ func (d *dark) use(ctx context.Context) {
 			continue
 		}
 		d.person.Store(s.Phase)
-		switch s.Phase {
-		case "NEW", "NEW_QUIET", "HEARD", "INVITE", "EMPTY", "PHOTO_ASK", "DRAFT":
-			_ = d.vm.press(ctx)
-		case "RECORDING":
-			_, _ = d.vm.do(ctx, "say", d.file("name.wav"))
-			_ = d.vm.press(ctx)
-		}
+		_ = d.react(ctx, s.Phase)
 		_ = pause(ctx, 300*time.Millisecond)
 	}
 }

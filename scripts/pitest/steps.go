@@ -138,13 +138,36 @@ func (r *rig) prepare(ctx context.Context) error {
 	return err
 }
 
-// practise does the practice whisper to its end.
-func practise(ctx context.Context, r *rig) error {
-	if err := r.answer(ctx, nil); err != nil {
-		return err
+// react does what somebody does who follows the box's light and words.
+func (r *rig) react(ctx context.Context, phase string) error {
+	switch phase {
+	case "NEW", "NEW_QUIET", "HEARD", "INVITE", "EMPTY", "PHOTO_ASK", "DRAFT":
+		return r.vm.press(ctx)
+	case "RECORDING":
+		_, err := r.vm.do(ctx, "say", r.file("name.wav"))
+		return errors.Join(err, r.vm.press(ctx))
 	}
-	if _, err := r.vm.until(ctx, time.Minute, "SENT", "IDLE"); err != nil {
-		return err
+	return nil
+}
+
+// practise does the practice whisper to its end. The installer's last press may
+// have begun it.
+func practise(ctx context.Context, r *rig) error {
+	sent := false
+	for end := time.Now().Add(5 * time.Minute); ; {
+		s, err := r.vm.status(ctx)
+		if err != nil {
+			return err
+		}
+		if sent = sent || s.Phase == "SENT"; sent && s.Phase == "IDLE" {
+			break
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("after five minutes of practice the box is in %s; sent: %v", s.Phase, sent)
+		}
+		if err := errors.Join(r.react(ctx, s.Phase), pause(ctx, 300*time.Millisecond)); err != nil {
+			return err
+		}
 	}
 	out, err := r.vm.run(ctx, "ls "+stateDir+"/outbox "+stateDir+"/sent; find "+stateDir+"/takes -type f")
 	if err != nil {
