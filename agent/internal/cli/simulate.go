@@ -44,7 +44,7 @@ func (p *program) simulateCommand() *cobra.Command {
 		Use:   "simulate [URL CODE]",
 		Short: "Run a box without hardware, in this terminal and on a page",
 		Long: `simulate runs the same program as on a real box, with a light and a button in this
-terminal. Space presses the button, q ends. With --listen the box also has a page on this
+terminal. Space presses the button (1, 2 and 3 where there are more), q ends. With --listen the box also has a page on this
 machine, where its picture is seen, its voice heard, and an answer given by the computer's
 own microphone and camera.
 
@@ -77,7 +77,7 @@ whoever tries one at night wants to see it. --quiet gives it some.
 	f.StringVar(&s.answerImage, "answer-image", "", "answer with this JPEG or PNG `FILE` instead of a drawn picture")
 	f.StringVar(&s.hear, "hear", "", "write all that the box says and plays to this WAV `FILE`, and a list of it to FILE.txt")
 	f.Float64Var(&s.speed, "speed", 1, "how many times faster than life people and sounds are, 1 to 200")
-	f.IntVar(&s.buttons, "buttons", 1, "number of buttons; 1 is all there is yet")
+	f.IntVar(&s.buttons, "buttons", 1, "`NUMBER` of buttons, 1 to 3")
 	return c
 }
 
@@ -89,8 +89,10 @@ func (s *simulation) check() error {
 		return usage("--quiet is %.20q; write it as 21:00-08:00, server or off.", s.quiet)
 	case !(s.speed >= 1 && s.speed <= 200):
 		return usage("--speed is %v; it must be 1 to 200.", s.speed)
-	case s.buttons != 1:
-		return usage("--buttons is %d; only boxes with 1 button exist yet.", s.buttons)
+	case s.buttons < 1 || s.buttons > 3:
+		return usage("--buttons is %d; a box has 1 to 3.", s.buttons)
+	case s.auto && s.buttons != 1:
+		return usage("--auto and --buttons %d cannot be used together: who answers by itself knows one button.", s.buttons)
 	case s.hear != "" && s.listen != "":
 		return usage("--hear and --listen cannot be used together: the page plays what the box says.")
 	case s.listen != "" && !local(s.listen):
@@ -223,6 +225,10 @@ func (p *program) simulated(ctx context.Context, s simulation, c config.Config, 
 	b := parts{board: bd, caps: caps, pace: pace, pack: media.Pack{Murmur: true}, microphone: voice, camera: drawn, speaker: &media.NullSpeaker{Pace: pace}}
 	b.started = func(d *daemon.Daemon) { w.daemon.Store(d) }
 	b.quiet = s.hours
+	// A socket's name has 107 bytes at most; a box deeper down is not asked.
+	if socket := controlSocket(c.StateDir); len(socket) <= longestSocket {
+		b.control = socket
+	}
 	if s.listen != "" {
 		if err := p.page(s, c.Name, w, live, voice, drawn, &b); err != nil {
 			return err
@@ -269,6 +275,8 @@ func (p *program) simulated(ctx context.Context, s simulation, c config.Config, 
 	b.panel = w.join()
 	return p.box(ctx, c, b, p.logger(level))
 }
+
+const longestSocket = 107
 
 // terminal is the box in a terminal, or lines where the output is no terminal;
 // none where there is no file to draw on.
