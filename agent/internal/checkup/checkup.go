@@ -92,8 +92,9 @@ type Box struct {
 	// Gain is how loud the box is, in dB; Quiet lets it make no sound.
 	Gain  float64
 	Quiet bool
-	// Allowed says that the camera may be used at all.
-	Allowed bool
+	// Allowed says that the camera may be used at all; Blind that the box is not
+	// to have one.
+	Allowed, Blind bool
 	Now     func() time.Time
 }
 

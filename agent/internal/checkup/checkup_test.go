@@ -146,6 +146,7 @@ func TestDoctor_EachPart(t *testing.T) {
 		{"deaf", PartMicrophone, func(b *Box) { b.Microphone = deaf(t) }, protocol.VerdictFailed, "no sound at all", "not muted"},
 		{"unplugged", PartMicrophone, func(b *Box) { b.Microphone = unplugged{} }, protocol.VerdictFailed, "The microphone was unplugged.", "Plug it in again."},
 		{"no camera", PartCamera, func(b *Box) { b.Camera = nil }, protocol.VerdictSkipped, "No camera was found", "check its cable"},
+		{"none wanted", PartCamera, func(b *Box) { b.Camera, b.Blind = nil, true }, protocol.VerdictSkipped, "The box has no camera.", ""},
 		{"no photos", PartCamera, func(b *Box) { b.Allowed = false }, protocol.VerdictSkipped, "Photos are not allowed at this box.", ""},
 		{"covered", PartCamera, func(b *Box) { b.Camera = dark{} }, protocol.VerdictWarn, "nothing but dark", "Open its cover"},
 		{"no screen", PartScreen, func(b *Box) { b.Screen = nil }, protocol.VerdictSkipped, "described aloud", ""},
@@ -173,6 +174,9 @@ func TestDoctor_EachPart(t *testing.T) {
 		{"clock unset", PartClock, func(b *Box) { b.Server, b.Clock = nil, func() bool { return false } }, protocol.VerdictWarn, "Nothing has set the clock", "internet"},
 		{"away", PartServer, func(b *Box) { b.Server = line{err: errors.New("no route")} }, protocol.VerdictFailed, "The server does not answer.", "Check the network."},
 		{"not enrolled", PartServer, func(b *Box) { b.Server = nil }, protocol.VerdictSkipped, "not enrolled", ""},
+		{"half a line", PartSpeed, func(b *Box) {
+			b.Server = line{speed: transfer.Speed{RoundTrip: time.Second, Server: noon}, err: errors.New("too large")}
+		}, protocol.VerdictWarn, "The line could not be timed. The server does not answer.", "Check the network."},
 		{"slow", PartSpeed, func(b *Box) {
 			b.Server = line{speed: transfer.Speed{RoundTrip: time.Second, Down: 12e3, Up: 9e3, Server: noon}}
 		}, protocol.VerdictWarn, "12 kB come down and 9 kB go up", "nearer to the router"},

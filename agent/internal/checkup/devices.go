@@ -174,6 +174,8 @@ func (b *Box) record(ctx context.Context, length time.Duration, listen media.Lis
 
 func (b *Box) camera(ctx context.Context) protocol.CheckItem {
 	switch {
+	case b.Blind:
+		return skipped(PartCamera, "The box has no camera.")
 	case b.Camera == nil:
 		i := skipped(PartCamera, "No camera was found; answers come without a photo.")
 		i.Next = "If the box shall have one, check its cable and start the box again."

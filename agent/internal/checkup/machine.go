@@ -95,12 +95,16 @@ func (b *Box) server(ctx context.Context) []protocol.CheckItem {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	s, err := b.Server.Measure(ctx)
-	if err != nil {
+	if err != nil && s.RoundTrip == 0 {
 		text, next := b.Explain(err)
 		return []protocol.CheckItem{b.clock(s.Server), failed(PartServer, text, next)}
 	}
 	line := ok(PartSpeed, fmt.Sprintf("%s come down and %s go up a second.", rate(s.Down), rate(s.Up)))
-	if min(s.Down, s.Up) < slowLine {
+	switch {
+	case err != nil: // it answers, but something between lets no more through
+		text, next := b.Explain(err)
+		line = warn(PartSpeed, "The line could not be timed. "+text, next)
+	case min(s.Down, s.Up) < slowLine:
 		line.Verdict, line.Next = protocol.VerdictWarn, "Whispers will take a while. Move the box nearer to the router."
 	}
 	return []protocol.CheckItem{
@@ -124,7 +128,7 @@ func (b *Box) clock(server time.Time) protocol.CheckItem {
 			return warn(PartClock, fmt.Sprintf("The clock differs from the server's by %s.", protocol.Spell(off)),
 				"Wait until the box has asked the internet for the time.")
 		}
-		return ok(PartClock, "The clock says what the server's says.")
+		return ok(PartClock, "The clock agrees with the server's.")
 	}
 	if b.Clock != nil && !b.Clock() {
 		return warn(PartClock, "Nothing has set the clock since the start.", "Connect it to the internet. It keeps quiet until it knows the time.")

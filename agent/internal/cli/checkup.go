@@ -38,7 +38,7 @@ func (p *program) checkupBox(hw *hardware, c config.Config, b parts, h daemon.Ha
 		Health:  hw.health, Clock: clockSynced, Explain: wordsFor,
 		Free: func() (int64, error) { return spool.FreeIn(existing(c.StateDir)) },
 		HAT:  hw.otherHAT,
-		Dir:  dir, Gain: h.Gain, Quiet: h.Quiet, Allowed: h.Photo, Now: p.now,
+		Dir:  dir, Gain: h.Gain, Quiet: h.Quiet, Allowed: h.Photo, Blind: hw.config.Camera == "none", Now: p.now,
 	}
 	if hw.camera != nil && (hw.camera.Present() || hw.wantsCamera()) {
 		box.Camera = hw.camera
