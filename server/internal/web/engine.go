@@ -154,7 +154,6 @@ type page struct {
 	Server string
 	User   model.User
 	Admin  bool
-	Maker  bool   // may make projects
 	Keeper bool   // may make codes and remove boxes
 	Nav    string // which entry of the navigation is the present one
 	Data   any
@@ -179,8 +178,7 @@ func (w *Web) frame(c echo.Context, p page) page {
 	p.Server = w.Server
 	if u, ok := auth.UserFrom(c.Request().Context()); ok {
 		p.User, p.Admin = u, u.Role == model.RoleAdmin
-		who := actor(c)
-		p.Maker, p.Keeper = who.May(model.CreateProjects), who.May(model.ManageBoxes)
+		p.Keeper = actor(c).May(model.ManageBoxes)
 	}
 	return p
 }

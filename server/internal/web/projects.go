@@ -39,10 +39,6 @@ func (w *Web) projectList(c echo.Context) error {
 		}
 		return w.part(c, "projects", "overview", projectsView{Overview: o})
 	}
-	// Whoever looks after boxes alone begins with them.
-	if who := actor(c); !who.May(model.CreateProjects) && who.May(model.ManageBoxes) {
-		return c.Redirect(http.StatusSeeOther, "/boxes")
-	}
 	return w.projects(c, http.StatusOK, projectForm{Forwarding: model.ForwardPause, Minutes: "10", Turns: "2"}, nil)
 }
 
@@ -57,6 +53,9 @@ func (w *Web) projects(c echo.Context, status int, f projectForm, e *model.Error
 		v.More = rows[listLength-1].ID
 	}
 	v.Projects, v.MayMake = rows, actor(c).May(model.CreateProjects)
+	if len(rows) == 0 && !v.MayMake {
+		return c.Redirect(http.StatusSeeOther, "/boxes") // whoever looks after boxes alone begins with them
+	}
 	if v.Overview, err = w.overview(c); err != nil {
 		return err
 	}
