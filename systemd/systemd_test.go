@@ -112,17 +112,20 @@ func TestRestartsByItself(t *testing.T) {
 		{"illumi-agent.service", "WatchdogSec", "60"},
 		{"illumi-agent.service", "StartLimitIntervalSec", "0"},
 		{"illumi-agent.service", "ExecStopPost", "-/usr/bin/illumi-agent dark"},
-		{"illumi-agent.service", "RestartPreventExitStatus", "2 3"},
+		{"illumi-agent.service", "RestartPreventExitStatus", "3"},
 		{"illumi-agent.service", "ConditionPathExists", "/etc/illumi/agent.yaml"},
 		{"illumi-server.service", "Type", "notify"},
 		{"illumi-server.service", "Restart", "always"},
 		{"illumi-server.service", "StartLimitIntervalSec", "0"},
-		{"illumi-server.service", "RestartPreventExitStatus", "2"},
 	}
 	for _, tt := range tests {
 		if got := values(parse(t, tt.unit, units[tt.unit]), tt.key); len(got) != 1 || got[0] != tt.want {
 			t.Errorf("%s: %s=%v, want %s", tt.unit, tt.key, got, tt.want)
 		}
+	}
+	// A panic, and the watchdog's signal, end a program of Go with 2.
+	if v := values(parse(t, "illumi-server.service", Server), "RestartPreventExitStatus"); v != nil {
+		t.Errorf("illumi-server.service: RestartPreventExitStatus=%v", v)
 	}
 	// A box must start in a home whose network is down.
 	for _, key := range []string{"Requires", "Requisite", "BindsTo"} {
