@@ -3,6 +3,9 @@
 # The names of the calling script: version, only, out, work, make_package.
 # shellcheck disable=SC2154
 
+# shellcheck source=boot.sh
+. "$root/scripts/package.d/boot.sh"
+
 # hold WHAT CONDITION... stops the check where something is not as it must be.
 hold() {
   local what=$1
@@ -62,6 +65,14 @@ new_debian() {
   # No device nodes are needed beyond this one, which some containers do not let us make.
   : >"$debian/dev/null"
   chmod 0666 "$debian/dev/null"
+}
+
+# old_package WHICH puts a version before all others into the new Debian: the one that is upgraded.
+old_package() {
+  local name=${1%_*} arch=${1#*_} file
+  file=$work/${name}_0.0~0_$arch.deb
+  [[ -f $file ]] || make_package "$1" "$work" '0.0~0'
+  cp "$file" "$debian/packages/"
 }
 
 inside() { chroot "$debian" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"; }
@@ -150,8 +161,7 @@ check_life() {
     name=${which%_*}
     [[ ${which#*_} == "$arch" ]] || continue
     new_debian
-    # A version before all others stands for the one that is upgraded.
-    make_package "$which" "$debian/packages" '0.0~0'
+    old_package "$which"
     cp "$out/${name}_${version}_$arch.deb" "$debian/packages/"
     "check_life_of_${name#illumi-}" "/packages/${name}_0.0~0_$arch.deb" "/packages/${name}_${version}_$arch.deb"
     say "$which: installed, upgraded, removed, purged"
@@ -160,7 +170,7 @@ check_life() {
 
 check_all() {
   local step
-  for step in lintian units same life; do
+  for step in lintian units same life boot; do
     say "== $step"
     "check_$step"
   done
