@@ -84,12 +84,14 @@ new_code() {
     illumi-server --config /etc/illumi/server.yaml device code "$1" | awk '$2 == "enroll" { print $4 }'
 }
 
-# killed UNIT ends its process as a lack of memory would, and sees it come back.
+# check_killed UNIT ends its process as a lack of memory does, and as a panic of Go's does; it comes back.
 check_killed() {
-  local unit=$1 pid
-  pid=$(show "$unit" MainPID)
-  in_boot sh -c "kill -KILL $pid"
-  hold_unit "$unit" "$unit does not come back after it was killed" until_so 30 came_back "$unit" "$pid"
+  local unit=$1 pid signal
+  for signal in KILL QUIT; do
+    pid=$(show "$unit" MainPID)
+    in_boot sh -c "kill -$signal $pid"
+    hold_unit "$unit" "$unit does not come back after SIG$signal" until_so 60 came_back "$unit" "$pid"
+  done
 }
 
 # check_watchdog stops the box's program without ending it, as a hang would.
