@@ -236,6 +236,10 @@ func (s *Service) NextDelivery(ctx context.Context, worker string, lease time.Du
 	return d, h, ok && err == nil, next, err
 }
 
+// hookPause is how long the other messages to an address wait that did not answer:
+// each would keep a sender from other addresses until its time-out.
+const hookPause = time.Minute
+
 // FinishDelivery notes what became of one try. What failed comes again later;
 // when it is given up, the hook is switched off: nobody has answered for days.
 func (s *Service) FinishDelivery(ctx context.Context, d model.Delivery, worker string, status int, failure string) error {
@@ -251,6 +255,11 @@ func (s *Service) FinishDelivery(ctx context.Context, d model.Delivery, worker s
 			d.DueAt = at
 		} else {
 			d.State, d.DoneAt, giveUp = model.DeliveryFailed, now, true
+		}
+		if failure != "" && status == 0 {
+			if err := tx.PutOffDeliveries(ctx, d.HookID, now, now.Add(hookPause)); err != nil {
+				return err
+			}
 		}
 		saved, err := tx.SaveDelivery(ctx, d, worker)
 		if err != nil || !saved || !giveUp {

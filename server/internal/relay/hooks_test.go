@@ -240,3 +240,45 @@ func TestHooks_LogIsKeptAMonth(t *testing.T) {
 		}
 	})
 }
+
+// An address that does not answer keeps no sender from the others, however much
+// waits for it.
+func TestHooks_ADeafOneKeepsNobody(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		deaf, good := r.hook(r.project(model.ForwardStraight)), r.hook(r.project(model.ForwardStraight))
+		for range 5 {
+			_, _, err := r.s.TestHook(r.ctx, r.owner, deaf.ID)
+			r.must(err)
+		}
+		next := func() (hook string) {
+			d, _, ok, _, err := r.s.NextDelivery(r.ctx, "w", time.Minute)
+			r.must(err)
+			if ok {
+				r.must(r.s.FinishDelivery(r.ctx, d, "w", 0, map[string]string{deaf.ID: "It did not answer."}[d.HookID]))
+			}
+			return d.HookID
+		}
+		if got := next(); got != deaf.ID {
+			t.Fatalf("told %q first", got)
+		}
+		_, _, err := r.s.TestHook(r.ctx, r.owner, good.ID)
+		r.must(err)
+		if got := next(); got != good.ID {
+			t.Errorf("told %q next, want the one that listens", got)
+		}
+		if got := next(); got != "" {
+			t.Errorf("told %q at once again", got)
+		}
+		for range 40 { // each gets its turn, beside the tries of those before it
+			r.pass(time.Minute + time.Second)
+			next()
+		}
+		_, rows, err := r.s.Deliveries(r.ctx, r.owner, deaf.ID, "", 10)
+		r.must(err)
+		for _, d := range rows {
+			if d.Attempts == 0 || d.State != model.DeliveryQueued {
+				t.Errorf("message %s: %s after %d tries", d.ID, d.State, d.Attempts)
+			}
+		}
+	})
+}

@@ -13,7 +13,7 @@ import (
 func init() {
 	for name, index := range map[string]string{
 		"HooksOfProject": "hooks_project", "DeliveriesOfHook": "deliveries_hook", "DeleteDeliveriesOfHook": "deliveries_hook",
-		"DueDelivery": "deliveries_due", "NextDelivery": "deliveries_due",
+		"DueDelivery": "deliveries_due", "DueDeliveries": "deliveries_due", "NextDelivery": "deliveries_due",
 	} {
 		indexes[name] = index
 	}
@@ -45,7 +45,7 @@ func init() {
 			}
 			_, e7 := tx.SaveDelivery(ctx, d, "w")
 			_, e8 := tx.PurgeDeliveries(ctx, noon)
-			return errors.Join(e8, e1, e2, e3, e4, e5, e6, e7, tx.DisableHook(ctx, "hook 8", noon), tx.DeleteHook(ctx, "hook 9"),
+			return errors.Join(tx.PutOffDeliveries(ctx, "hook 2", noon, noon.Add(time.Minute)), e8, e1, e2, e3, e4, e5, e6, e7, tx.DisableHook(ctx, "hook 8", noon), tx.DeleteHook(ctx, "hook 9"),
 				tx.CreateHook(ctx, model.Hook{ID: "new"}), tx.AddDelivery(ctx, model.Delivery{ID: "new", Body: "{}"}))
 		},
 	})

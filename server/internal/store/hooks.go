@@ -119,6 +119,22 @@ func (tx *Tx) SaveDelivery(ctx context.Context, d model.Delivery, worker string)
 	return n == 1, wrap(err, "keep what became of a hook's message")
 }
 
+// putOff bounds how many messages are put off at once; the next ones are when it
+// is their turn.
+const putOff = 200
+
+// PutOffDeliveries lets what is due for a hook now wait until a time. Index
+// deliveries_due, then the primary key.
+func (tx *Tx) PutOffDeliveries(ctx context.Context, hookID string, now, till time.Time) error {
+	due, err := tx.q.DueDeliveries(ctx, sqlcgen.DueDeliveriesParams{At: micros(now), Limit: putOff})
+	for _, d := range due {
+		if d.HookID == hookID && err == nil {
+			err = tx.q.PutOffDelivery(ctx, sqlcgen.PutOffDeliveryParams{Till: micros(till), ID: d.ID, At: micros(now)})
+		}
+	}
+	return wrap(err, "put a hook's messages off")
+}
+
 // NextDelivery is when the next message is due; zero: none waits. Index deliveries_due.
 func (tx *Tx) NextDelivery(ctx context.Context) (time.Time, error) {
 	us, err := tx.q.NextDelivery(ctx)

@@ -41,5 +41,11 @@ WHERE id = ? AND due_at = sqlc.arg(seen_due);
 UPDATE deliveries SET state = ?, attempts = ?, status = ?, last_error = ?, done_at = ?, due_at = ?, leased_by = ''
 WHERE id = ? AND leased_by = sqlc.arg(worker);
 
+-- name: DueDeliveries :many
+SELECT id, hook_id FROM deliveries WHERE due_at > 0 AND due_at <= sqlc.arg(at) ORDER BY due_at, id LIMIT ?;
+
+-- name: PutOffDelivery :exec
+UPDATE deliveries SET due_at = sqlc.arg(till) WHERE id = ? AND due_at > 0 AND due_at <= sqlc.arg(at) AND leased_by = '';
+
 -- name: PurgeDeliveries :execrows
 DELETE FROM deliveries WHERE due_at = 0 AND id < sqlc.arg(before_id);

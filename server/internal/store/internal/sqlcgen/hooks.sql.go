@@ -115,6 +115,43 @@ func (q *Queries) DisableHook(ctx context.Context, arg DisableHookParams) error 
 	return err
 }
 
+const dueDeliveries = `-- name: DueDeliveries :many
+SELECT id, hook_id FROM deliveries WHERE due_at > 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?
+`
+
+type DueDeliveriesParams struct {
+	At    int64
+	Limit int32
+}
+
+type DueDeliveriesRow struct {
+	ID     string
+	HookID string
+}
+
+func (q *Queries) DueDeliveries(ctx context.Context, arg DueDeliveriesParams) ([]DueDeliveriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, dueDeliveries, arg.At, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DueDeliveriesRow
+	for rows.Next() {
+		var i DueDeliveriesRow
+		if err := rows.Scan(&i.ID, &i.HookID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dueDelivery = `-- name: DueDelivery :one
 SELECT id, hook_id, project_id, event_id, replay_of, body, state, attempts, status, last_error, created_at, done_at, due_at, leased_by FROM deliveries WHERE due_at > 0 AND due_at <= ? ORDER BY due_at, id LIMIT 1
 `
@@ -304,6 +341,21 @@ func (q *Queries) PurgeDeliveries(ctx context.Context, beforeID string) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const putOffDelivery = `-- name: PutOffDelivery :exec
+UPDATE deliveries SET due_at = ? WHERE id = ? AND due_at > 0 AND due_at <= ? AND leased_by = ''
+`
+
+type PutOffDeliveryParams struct {
+	Till int64
+	ID   string
+	At   int64
+}
+
+func (q *Queries) PutOffDelivery(ctx context.Context, arg PutOffDeliveryParams) error {
+	_, err := q.db.ExecContext(ctx, putOffDelivery, arg.Till, arg.ID, arg.At)
+	return err
 }
 
 const saveDelivery = `-- name: SaveDelivery :execrows
