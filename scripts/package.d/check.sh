@@ -6,6 +6,9 @@
 # shellcheck source=boot.sh
 . "$root/scripts/package.d/boot.sh"
 
+# Where chroot is.
+PATH=$PATH:/usr/sbin:/sbin
+
 # hold WHAT CONDITION... stops the check where something is not as it must be.
 hold() {
   local what=$1
@@ -43,18 +46,23 @@ check_same() {
 
 # A new Debian for each check: the one of this machine's release, with what the packages depend on.
 new_debian() {
-  local suite store sources
+  local suite store sources=()
   need mmdebstrap mmdebstrap
   suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
-  [[ -n $suite && $(. /etc/os-release && printf '%s' "$ID") == debian ]] || suite=bookworm
+  if [[ -n $suite && $(. /etc/os-release && printf '%s' "$ID") == debian ]]; then
+    # With the mirror that this machine uses.
+    sources=(/etc/apt/sources.list.d/debian.sources)
+    [[ -f ${sources[0]} ]] || sources=(/etc/apt/sources.list)
+  else
+    suite=bookworm
+    [[ -f /usr/share/keyrings/debian-archive-keyring.gpg ]] || install_for "mmdebstrap" debian-archive-keyring
+  fi
   store=${XDG_CACHE_HOME:-$HOME/.cache}/illumi-debian/$suite-2.tar
   if [[ ! -f $store ]]; then
     mkdir -p "$(dirname "$store")"
-    sources=/etc/apt/sources.list.d/debian.sources
-    [[ -f $sources ]] || sources=/etc/apt/sources.list
     say "making a small Debian ($suite) for the checks; once"
     mmdebstrap --quiet --variant=minbase --include=systemd,udev,dbus,ca-certificates,alsa-utils \
-      "$suite" "${store%.tar}.new.tar" "$sources" || fail "mmdebstrap could not make a Debian. Its own words are above."
+      "$suite" "${store%.tar}.new.tar" "${sources[@]}" || fail "mmdebstrap could not make a Debian. Its own words are above."
     mv "${store%.tar}.new.tar" "$store"
   fi
   debian=$work/debian
