@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 			stop()
 			os.Exit(code)
 		},
-		"arecord": fakeArecord, "aplay": fakeAplay, "rpicam-still": fakeCamera,
+		"arecord": fakeArecord, "aplay": fakeAplay, "rpicam-still": fakeCamera, "amixer": fakeAmixer, "alsactl": func() {},
 	})
 }
 

@@ -59,6 +59,9 @@ waits on the box, which never leaves it.
 			if err := p.enroll(cmd.Context(), e); err != nil {
 				return err
 			}
+			if err := p.setMixers(cmd.Context(), file, cfg.StateDir); err != nil {
+				return err
+			}
 			if p.state != "" || p.config != "" {
 				return p.say("Next: illumi-agent run%s", p.where())
 			}

@@ -40,6 +40,8 @@ type hardware struct {
 
 	root   string
 	config config.Hardware
+	mixers mixers
+	log    *slog.Logger
 	mu     sync.Mutex // of machine, which is not safe for concurrent use
 	reader *health.Reader
 }
@@ -77,7 +79,7 @@ func (p *program) openPins(h config.Hardware, log *slog.Logger) (*hardware, erro
 	if err != nil {
 		return nil, err
 	}
-	hw := &hardware{wiring: w, config: h, root: p.root}
+	hw := &hardware{wiring: w, config: h, root: p.root, log: log}
 	var panels []panel.Panel
 	if w.HasGPIO() {
 		if hw.gpio, err = panel.OpenGPIO(panel.GPIOOptions{Wiring: w, Log: log, Root: p.root}); err != nil {
@@ -120,6 +122,7 @@ func (p *program) openHardware(ctx context.Context, h config.Hardware, state str
 		return nil, errors.Join(err, hw.close())
 	}
 	hw.reader = &health.Reader{Root: p.root, State: state}
+	hw.mixers = newMixers(state)
 	return hw, nil
 }
 
@@ -182,6 +185,7 @@ func (h *hardware) watch(ctx context.Context, changed func(daemon.Part, bool)) e
 	var mic, speaker bool
 	first := true
 	return media.WatchCards(ctx, h.root, func(cards []media.Card) {
+		h.meet(ctx, cards)
 		_, _, merr := media.PickMicrophone(cards, h.config.Microphone)
 		_, _, serr := media.PickSpeaker(cards, h.config.Speaker)
 		if m := merr == nil; m != mic || first {
@@ -194,6 +198,19 @@ func (h *hardware) watch(ctx context.Context, changed func(daemon.Part, bool)) e
 		}
 		first = false
 	})
+}
+
+// meet sets the regulators of cards that are new to the box, before anybody is
+// told that they are there.
+func (h *hardware) meet(ctx context.Context, cards []media.Card) {
+	done, err := h.mixers.meet(ctx, cards, h.config)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		h.log.Warn("a sound card's regulators could not be set", "error", err)
+	case len(done) > 0:
+		h.log.Info("the regulators of a new sound card are set", "set", done)
+	}
 }
 
 // cameraEvery is how often it is looked for a camera that came or went.

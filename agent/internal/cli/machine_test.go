@@ -64,6 +64,20 @@ func fakeAplay() {
 	_ = f.Close()
 }
 
+// amixer has two regulators, and notes how they are set.
+func fakeAmixer() {
+	if os.Args[len(os.Args)-1] == "scontents" {
+		_, _ = os.Stdout.WriteString("Simple mixer control 'Speaker',0\n  Capabilities: pvolume pswitch\nSimple mixer control 'Mic',0\n  Capabilities: cvolume cswitch\n") // or none are set
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(os.Getenv("MACHINE"), "mixed"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		os.Exit(1)
+	}
+	_, _ = fmt.Fprintln(f, strings.Join(os.Args[1:], " ")) // the script looks for it
+	_ = f.Close()
+}
+
 // rpicam-still sees a bright wall; or the Wi-Fi code that the file code in the
 // machine's folder holds, once it is there.
 func fakeCamera() {

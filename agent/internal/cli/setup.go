@@ -228,7 +228,10 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile, patience
 	until := time.Now().Add(patience)
 	for {
 		err := p.enroll(ctx, e)
-		if err == nil || !outOfReach(err) || time.Now().After(until) {
+		if err == nil {
+			return p.setMixers(ctx, file, cfg.StateDir)
+		}
+		if !outOfReach(err) || time.Now().After(until) {
 			return err
 		}
 		if pause.Wait(ctx) != nil {
