@@ -51,6 +51,14 @@ in_boot() {
     /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"
 }
 
+# boot_dpkg ARGUMENTS... is dpkg_inside while systemd runs.
+boot_dpkg() {
+  in_boot dpkg "$@" >"$work/said" 2>&1 </dev/null || {
+    cat "$work/said" >&2
+    fail "dpkg $* failed under systemd; its words are above."
+  }
+}
+
 # show UNIT PROPERTY prints a property of a unit.
 show() { in_boot systemctl show --value --property="$2" "$1"; }
 
@@ -154,25 +162,25 @@ check_boot() {
 
   pid=$(show "$agent" MainPID)
   identity=$(in_boot sha256sum /etc/illumi/agent.yaml)
-  hold "the upgrade fails" in_boot dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
+  boot_dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
   hold_unit "$agent" "an upgrade does not start the box anew" until_so 30 came_back "$agent" "$pid"
   hold "an upgrade changed the identity" test "$(in_boot sha256sum /etc/illumi/agent.yaml)" = "$identity"
   hold_unit "$agent" "the lights are not put out after a stop" test "$(show "$agent" ExecStopPost | grep -c 'status=0')" -gt 0
   pid=$(show "$agent" MainPID)
-  hold "removing fails" in_boot dpkg -r illumi-agent
+  boot_dpkg -r illumi-agent
   hold "a removed box still runs" in_boot test ! -e "/proc/$pid"
-  hold "installing again fails" in_boot dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
+  boot_dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
   hold_unit "$agent" "a box that is installed again does not run" until_so 30 state_is "$agent" active
-  hold "purging fails" in_boot dpkg -P illumi-agent
+  boot_dpkg -P illumi-agent
   hold "purging left the identity" in_boot test ! -e /etc/illumi/agent.yaml
 
-  hold "installing after a purge fails" in_boot dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
+  boot_dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
   in_boot illumi-agent enroll http://127.0.0.1:8080 "$(new_code 'Thornfield, attic')" --no-test </dev/null >"$work/said" 2>&1 || {
     cat "$work/said" >&2
     fail "enroll does not enrol the box; its words are above."
   }
   hold_unit "$agent" "enroll does not start the box" until_so 30 state_is "$agent" active
-  hold "purging the server fails" in_boot dpkg -P illumi-server
+  boot_dpkg -P illumi-server
   hold "something failed at the end: $(in_boot systemctl --failed --no-legend)" test -z "$(in_boot systemctl --failed --no-legend)"
   say "upgraded, removed, purged and enrolled again while systemd ran"
   end_boot
