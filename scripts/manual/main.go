@@ -33,6 +33,7 @@ var programs = []program{
 		},
 		files: []option{
 			{"/etc/illumi/agent.yaml", "Who the box is, and its settings. Written by enroll; its owner alone may read it."},
+			{"/etc/illumi/box.yaml", "What the box is built of: pins, sound cards, camera, screen, printer. It may be missing."},
 			{"/var/lib/illumi-agent", "Whispers, answers that are not sent yet, and the journal of the box."},
 			{"/boot/firmware/illumi.yaml", "Sets a new box up at its next start, and is erased."},
 		},
