@@ -12,7 +12,8 @@ export function sound(seconds = 3, pitch = 180) {
   wav.write('data', 36); wav.writeUInt32LE(2 * samples, 40);
   for (let i = 0; i < samples; i++) {
     const t = i / rate;
-    const swell = Math.abs(Math.sin(Math.PI * 2.3 * t)) * 0.5;
+    const phrase = 0.12 + 0.88 * Math.sin(0.9 * t + pitch) ** 2 * Math.abs(Math.sin(2.7 * t + pitch / 7));
+    const swell = Math.abs(Math.sin(Math.PI * 2.3 * t)) * 0.5 * phrase;
     const voice = Math.sin(2 * Math.PI * pitch * t) + 0.5 * Math.sin(4 * Math.PI * pitch * t);
     wav.writeInt16LE(Math.round(12000 * swell * voice), 44 + 2 * i);
   }

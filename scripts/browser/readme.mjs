@@ -99,20 +99,20 @@ await answer(bread, 1);
 await deliver(await start(harbour, 'Fog', ['beargrylls']));
 
 const shoot = (name) => page.screenshot({ path: path.join(into, `${name}.png`) });
-await page.setViewportSize({ width: 1100, height: 1060 });
+await page.setViewportSize({ width: 1100, height: 1010 });
 await go(gulls);
 await page.waitForTimeout(1500); // the waveforms are drawn
 await shoot('whisper');
-await page.setViewportSize({ width: 390, height: 860 });
+await page.setViewportSize({ width: 390, height: 1010 });
 await page.emulateMedia({ colorScheme: 'dark' });
 await go(bread);
 await page.waitForTimeout(1500);
 await shoot('phone');
-await page.setViewportSize({ width: 1100, height: 760 });
+await page.setViewportSize({ width: 1100, height: 890 });
 await page.emulateMedia({ colorScheme: 'light' });
 await go('/');
 await page.locator('.needs').waitFor({ timeout: 150000 }); // "The longest winter" has lain for a minute
-await page.reload();
+await go('/');
 await page.waitForTimeout(500);
 await shoot('overview');
 
