@@ -28,6 +28,7 @@ func (d *Daemon) boot() error {
 	}
 	if err := d.spool.Save(keyRunning, running{d.o.BootID}); err != nil {
 		d.onDisk("mark the start", err) // E_DISK: a full box still plays and sends
+		f.DiskLow = f.DiskLow || d.noRoom
 	}
 	d.state = s
 	if d.o.StatusFile != "" {
@@ -128,7 +129,7 @@ func (d *Daemon) facts() (*flow.Facts, error) {
 	if f.Takes, err = d.takes(); err != nil {
 		return nil, err
 	}
-	if f.DiskLow, err = d.spool.Low(); err != nil {
+	if f.DiskLow, err = d.low(); err != nil {
 		return nil, err
 	}
 	f.Quiet, _ = d.quiet()

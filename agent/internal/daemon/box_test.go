@@ -150,6 +150,8 @@ type box struct {
 	said   chan (<-chan struct{})
 	d      *Daemon
 	spool  *spool.Spool
+	// machine is what its parts are, where they can be pulled out.
+	machine *machine
 
 	mu      sync.Mutex
 	state   flow.State

@@ -176,7 +176,11 @@ func (d *Daemon) minutely() {
 
 // lookAtDisk tells the machine when room gets short (E_DISK) or is there again.
 func (d *Daemon) lookAtDisk() {
-	low, err := d.spool.Low()
+	if d.noRoom { // perhaps there is some by now
+		d.noRoom, d.unkept = false, true
+		d.save()
+	}
+	low, err := d.low()
 	if err != nil {
 		d.log.Error("the disk failed", "what", "look for room", "error", err)
 		return
@@ -187,6 +191,13 @@ func (d *Daemon) lookAtDisk() {
 	case !low && d.state.DiskLow:
 		d.step(flow.Event{Kind: flow.KindDiskOK})
 	}
+}
+
+// low reports that the disk has no room for a recording, by what it says or by
+// what it did.
+func (d *Daemon) low() (bool, error) {
+	low, err := d.spool.Low()
+	return low || d.noRoom, err
 }
 
 // takeLife is after how long a take that nobody knows any more is erased: a

@@ -106,6 +106,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	stepped func(flow.Event, flow.State) // in the loop, after each step; for tests
+	answers func() error                 // instead of the disk's, for tests
 }
 
 // Hours are quiet hours, "21:00" to "08:00"; the zero value is none.
@@ -138,6 +139,7 @@ type Daemon struct {
 	timers   map[flow.TimerName]timer
 	kept     flow.State // what the journal holds, see essence
 	unkept   bool       // the journal could not be written
+	noRoom   bool       // a write failed for want of room, and none has succeeded since
 	told     map[string]int
 	capture  *capture
 	shot     *shot
@@ -207,6 +209,9 @@ func New(o Options) (*Daemon, error) {
 	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.answers == nil {
+		o.answers = o.Spool.Answers
 	}
 	if o.Display == nil {
 		o.Display = media.NoDisplay{}

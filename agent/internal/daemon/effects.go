@@ -86,7 +86,7 @@ func (d *Daemon) disk(f flow.Effect) {
 	case flow.MakeRoom:
 		low, err := d.spool.MakeRoom()
 		d.onDisk("make room", err)
-		if err == nil && !low && d.state.DiskLow {
+		if err == nil && !low && !d.noRoom && d.state.DiskLow {
 			d.step(flow.Event{Kind: flow.KindDiskOK})
 		}
 	case flow.Wipe:
@@ -111,10 +111,13 @@ func (d *Daemon) onDisk(what string, err error) {
 // diskTrouble tells the log, and the machine where the disk is full.
 func (d *Daemon) diskTrouble(what string, err error) {
 	d.log.Error("the disk failed", "what", what, "error", err)
-	if d.state.Phase == "" {
-		return // not begun yet: the start looks for room by itself
+	if d.noRoom || !errors.Is(err, spool.ErrFull) && !errors.Is(err, syscall.ENOSPC) {
+		return // what is known already is no news, and the step that would tell it writes too
 	}
-	if errors.Is(err, spool.ErrFull) || errors.Is(err, syscall.ENOSPC) {
+	// The disk may say that it has room, and still take nothing (no inodes, a
+	// quota): only a write that succeeds proves the contrary.
+	d.noRoom = true
+	if d.state.Phase != "" { // else the start looks for itself
 		d.step(flow.Event{Kind: flow.KindDiskLow})
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -35,11 +36,11 @@ func (d *Daemon) tell(f flow.Effect) {
 // report1 keeps one report and sends it.
 func (d *Daemon) report1(r protocol.Report, seq int64) {
 	m, err := d.spool.Report(r)
-	if err == nil {
+	if m.ID != "" {
 		if seq != 0 {
 			d.reported[m.ID] = seq
 		}
-		err = d.o.Link.Progress(m)
+		err = errors.Join(err, d.o.Link.Progress(m))
 	}
 	d.onDisk("report", err)
 }

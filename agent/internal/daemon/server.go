@@ -90,6 +90,9 @@ func (d *Daemon) welcome(h link.Hint) {
 	}
 	d.puller.WakeAll()
 	d.pusher.Wake()
+	if d.noRoom { // nor was there room for the report of it
+		d.report1(protocol.Report{Code: protocol.ReportDisk, At: d.wall()}, d.state.DiskAlert)
+	}
 	d.wakeChecks()
 	d.syncClips()
 	d.sendStatus()

@@ -191,7 +191,7 @@ func (d *Daemon) prove() {
 	}
 	w.asked = true
 	d.wait.Go(func() {
-		err := d.spool.Answers()
+		err := d.o.answers()
 		d.post(d.ctx, func() {
 			w.asked = false
 			if err != nil && !w.failed {

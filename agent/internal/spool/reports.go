@@ -18,7 +18,8 @@ const maxReports = 200
 
 // Report keeps what people shall know of the box until the server has
 // acknowledged it, and returns it for sending. An empty id is made; the same id
-// again is the same message.
+// again is the same message. Where the disk takes nothing, which may be what is
+// to be told, there is a message beside the error: it can be sent once.
 func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
 	if r.ID == "" {
 		r.ID = newID()
@@ -42,10 +43,11 @@ func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
-	if err := s.disk.writeJSON(reportsFile, list); err != nil {
-		return protocol.Message{}, tell("report", err)
+	m, err := reportMessage(r)
+	if err != nil {
+		return m, err
 	}
-	return reportMessage(r)
+	return m, tell("report", s.disk.writeJSON(reportsFile, list))
 }
 
 // reports are those that the server has not acknowledged, oldest first. A

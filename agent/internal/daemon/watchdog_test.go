@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"illumi/agent/internal/flow"
+)
+
+// manager is systemd's side of the notification socket.
+func manager(t *testing.T, watchdog time.Duration) <-chan string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Close()) })
+	t.Setenv("NOTIFY_SOCKET", name)
+	t.Setenv("WATCHDOG_USEC", strconv.FormatInt(watchdog.Microseconds(), 10))
+	t.Setenv("WATCHDOG_PID", "")
+	told := make(chan string, 1000)
+	go func() {
+		b := make([]byte, 4096)
+		for {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			told <- string(b[:n])
+		}
+	}()
+	return told
+}
+
+// next waits for a message, past those that are not meant.
+func next(t *testing.T, told <-chan string, want string) string {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case m := <-told:
+			if strings.HasPrefix(m, want) {
+				return m
+			}
+		case <-late:
+			t.Fatalf("the service manager was not told %q", want)
+		}
+	}
+}
+
+// none makes sure that nothing of the kind comes for a while.
+func none(t *testing.T, told <-chan string, what string, during time.Duration) {
+	t.Helper()
+	for late := time.After(during); ; {
+		select {
+		case m := <-told:
+			if strings.HasPrefix(m, what) {
+				t.Errorf("the service manager was told %q", m)
+				return
+			}
+		case <-late:
+			return
+		}
+	}
+}
+
+// The watchdog is fed while loop and disk both answer, and starves with either.
+func TestWatchdog_IsFedByProgress(t *testing.T) {
+	told := manager(t, 60*time.Millisecond)
+	disk := make(chan struct{}, 1)
+	disk <- struct{}{}
+	b := ready(t, t.TempDir(), newServer(t), func(o *Options) {
+		o.answers = func() error {
+			<-disk
+			disk <- struct{}{}
+			return nil
+		}
+	})
+	next(t, told, "READY=1")
+	for range 3 {
+		next(t, told, "WATCHDOG=1")
+	}
+	drain := func() {
+		for len(told) > 0 {
+			<-told
+		}
+	}
+
+	<-disk // it hangs
+	b.looped()
+	drain()
+	none(t, told, "WATCHDOG=1", 200*time.Millisecond)
+	disk <- struct{}{}
+	next(t, told, "WATCHDOG=1")
+
+	stand := make(chan struct{})
+	standing := make(chan struct{})
+	b.d.post(b.d.ctx, func() { close(standing); <-stand })
+	<-standing
+	drain()
+	none(t, told, "WATCHDOG=1", 200*time.Millisecond)
+	close(stand)
+	next(t, told, "WATCHDOG=1")
+	b.stop()
+	next(t, told, "STOPPING=1")
+}
+
+// `systemctl status` says how the box is, without a name or a word of anybody.
+func TestWatchdog_TellsHowItIs(t *testing.T) {
+	told := manager(t, time.Hour)
+	s := newServer(t)
+	b := ready(t, t.TempDir(), s, nil)
+	if m := next(t, told, "STATUS="); m != "STATUS=no whisper waits; no connection" {
+		t.Error(m)
+	}
+	b.online()
+	if m := next(t, told, "STATUS="); m != "STATUS=no whisper waits; connected" {
+		t.Error(m)
+	}
+	s.offer(hopID(1), nil, whisper())
+	b.pull()
+	b.phase(flow.New)
+	if m := next(t, told, "STATUS="); m != "STATUS=a whisper waits to be heard; connected" {
+		t.Error(m)
+	}
+}
