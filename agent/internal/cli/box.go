@@ -61,7 +61,6 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 	if err != nil {
 		return err
 	}
-	frugal()
 	d, err := daemon.New(daemon.Options{
 		AtRest: giveBack,
 		Spool:  sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,

@@ -36,6 +36,7 @@ illumi-agent runs this command; doctor says what is wrong with a part.
 }
 
 func (p *program) realBox(ctx context.Context) (err error) {
+	frugal()
 	c, file, err := p.load(installed)
 	if err != nil {
 		return err
