@@ -61,7 +61,8 @@ const tests = [
     assert.equal(await page.evaluate(() => document.activeElement.id), 'name');
     await browser.inspect(page, 'setup');
     const key = await page.inputValue('#token');
-    await page.fill('#token', 'WRONG');
+    assert.equal(await page.isVisible('#token'), false, 'what the link brings is asked for');
+    await page.locator('#token').evaluate((field) => { field.value = 'WRONG'; });
     await page.fill('#name', 'Ada Lovelace');
     await page.fill('#email', 'ada@example.org');
     await page.fill('#password', 'four words only mine');
@@ -320,7 +321,8 @@ const tests = [
     await start('Morning', ['conandoyle', 'beargrylls', 'janeeyre'].filter((name) => name !== state.revoked), 1);
     await page.evaluate(() => { window.sameDocument = true; });
     await sees('#news', '0 of 2');
-    admin.allow('ERR_'); // what the browser says of a server that is not there
+    admin.allow('ERR_'); // what the browser says of a server that is not there, and htmx of its stream
+    admin.allow('htmx:sse:error: Failed to fetch');
     await server.restart();
     await page.request.post(page.url().concat('/pause')); // somebody else
     await page.locator('#summary .state', { hasText: 'paused' }).waitFor({ timeout: 30000 });
