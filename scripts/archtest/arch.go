@@ -22,7 +22,7 @@ var rows = []row{
 	{name: "agent", may: []string{"agent i/cli"}},
 	{name: "agent cmd/illumi-agent", may: []string{"agent"}},
 	{name: "agent cmd/prompts", may: []string{"agent i/flow", "agent i/media"}},
-	{name: "agent i/cli", may: []string{"systemd", "agent i/daemon", "agent i/flow", "agent i/selftest", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/health", "agent i/checkup", "agent i/screen", "agent i/printer", "agent i/retry", "agent i/wifi", "agent i/config"}},
+	{name: "agent i/cli", may: []string{"systemd", "agent i/daemon", "agent i/flow", "agent i/selftest", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/health", "agent i/checkup", "agent i/screen", "agent i/printer", "agent i/retry", "agent i/wifi", "agent i/config", "agent i/logs"}},
 	{name: "agent i/daemon", may: []string{"agent i/flow", "agent i/panel", "agent i/media", "agent i/spool", "agent i/link", "agent i/transfer", "agent i/health", "agent i/retry", "agent i/config"}},
 	{name: "agent i/flow", pure: true},
 	{name: "agent i/selftest", may: []string{"agent i/flow"}, pure: true},
@@ -38,6 +38,7 @@ var rows = []row{
 	{name: "agent i/checkup", may: []string{"agent i/flow", "agent i/selftest", "agent i/panel", "agent i/media", "agent i/transfer"}},
 	{name: "agent i/health"},
 	{name: "agent i/retry"},
+	{name: "agent i/logs"},
 	{name: "agent i/config"},
 
 	{name: "server", may: []string{"server i/cli"}},
