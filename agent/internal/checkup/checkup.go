@@ -95,7 +95,7 @@ type Box struct {
 	// Allowed says that the camera may be used at all; Blind that the box is not
 	// to have one.
 	Allowed, Blind bool
-	Now     func() time.Time
+	Now            func() time.Time
 }
 
 func ok(part, text string) protocol.CheckItem {
