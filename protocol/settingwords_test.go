@@ -21,3 +21,13 @@ func TestSettingWords(t *testing.T) {
 		}
 	}
 }
+
+// Both halves say the same code, today and in later versions.
+func TestSpokenCode(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{"01930d5e-7c1a-7000-8000-00000000d001": "6614", "01930d5e-7c1a-7000-8000-00000000d002": "8031"} {
+		if got := SpokenCode(id); got != want {
+			t.Errorf("%s is %q", id, got)
+		}
+	}
+}

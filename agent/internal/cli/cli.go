@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"illumi/agent/internal/config"
+	"illumi/agent/internal/logs"
 	"illumi/agent/internal/media"
 	"illumi/agent/internal/spool"
 	"illumi/protocol"
@@ -55,6 +56,8 @@ type failure struct {
 	text string // a sentence
 	next string // what to do
 	err  error  // the cause, for --log debug; may be nil
+	// stopped says that these are the words for somebody who ended it.
+	stopped bool
 }
 
 func (f *failure) Error() string { return strings.TrimSpace(f.text + " " + f.next) }
@@ -92,7 +95,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 	p.settle()
 	f := explain(err)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !f.stopped {
 		f = &failure{code: exitFailed, text: "Stopped before the end.", next: "Type the same command again to begin anew.", err: err}
 	}
 	_, _ = fmt.Fprintln(p.stdio.Err, complaint(f, columns(p.stdio.Err))) // nowhere else to tell
@@ -269,9 +272,9 @@ func (p *program) load(def defaults) (config.Config, string, error) {
 	return c, file, err
 }
 
-// logger writes to standard error.
+// logger writes to standard error, which under systemd is its journal.
 func (p *program) logger(level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewTextHandler(p.stdio.Err, &slog.HandlerOptions{Level: level}))
+	return logs.New(p.stdio.Err, level, p.getenv("JOURNAL_STREAM"))
 }
 
 // getenv reads the environment that Run was given.

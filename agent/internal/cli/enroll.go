@@ -22,7 +22,7 @@ import (
 )
 
 func (p *program) enrollCommand() *cobra.Command {
-	var name string
+	var name, installer string
 	var again, noTest bool
 	c := &cobra.Command{
 		Use:   "enroll URL CODE",
@@ -65,10 +65,11 @@ waits on the box, which never leaves it.
 			if p.state != "" || p.config != "" {
 				return p.say("Next: illumi-agent run%s", p.where())
 			}
-			return p.proveBox(cmd.Context(), !noTest)
+			return p.proveBox(cmd.Context(), !noTest, installer)
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the box's `NAME` (default: the one the code was made for)")
+	c.Flags().StringVar(&installer, "installer", "", "`NAME` of who stands at the box, for the record of its test")
 	c.Flags().BoolVar(&noTest, "no-test", false, "leave out the spoken test and the practice whisper, for preparing many boxes")
 	c.Flags().BoolVar(&again, "again", false, "enrol a box anew that is enrolled already")
 	return c

@@ -15,7 +15,7 @@ const answerWait = 30 * time.Second
 // proveBox starts the service and, with test, does not leave the installer
 // before the box has tested itself and has a practice whisper. The box is
 // enrolled whatever comes out.
-func (p *program) proveBox(ctx context.Context, test bool) error {
+func (p *program) proveBox(ctx context.Context, test bool, installer string) error {
 	p.doing(label("Service"))
 	err := startService(ctx)
 	if errors.Is(err, errNoService) {
@@ -38,10 +38,13 @@ func (p *program) proveBox(ctx context.Context, test bool) error {
 	if err := awaitBox(ctx, controlSocket(c.StateDir)); err != nil {
 		return &failure{code: exitFailed, text: "The box is enrolled and does not answer.", next: "See: journalctl -u illumi-agent", err: err}
 	}
-	if err := p.fact("Self-test", "listen to the box, and press its button where it asks for it"); err != nil {
+	if err := p.fact("Self-test", "listen to the box, and press its button where it asks for it; its code is %s", protocol.SpokenCode(c.Device)); err != nil {
 		return err
 	}
-	tested := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckSelfTest)})
+	tested := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckSelfTest), Installer: installer})
+	if ctx.Err() != nil {
+		return &failure{code: exitFailed, text: "The box is enrolled and runs. Its test was stopped.", next: "Test it later: sudo illumi-agent selftest", err: ctx.Err(), stopped: true}
+	}
 	if err := p.askFor(ctx, daemon.Ask{Do: string(protocol.CheckPractice)}); err != nil {
 		return errors.Join(tested, err)
 	}

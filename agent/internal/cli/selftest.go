@@ -18,7 +18,7 @@ func (p *program) selfTest(ctx context.Context, box *checkup.Box, c config.Confi
 		Show: h.Panel.Show, Inputs: h.Inputs, Player: media.Player{Speaker: box.Speaker, Pack: pack},
 		Gain: daemon.Gain, KeepVolume: h.KeepVolume,
 	}
-	plan := selftest.Plan{Box: digitsIn(c.Name), Photo: h.Photo, Camera: box.Camera != nil, Volume: h.Volume}
+	plan := selftest.Plan{Box: digitsIn(c.Name), Code: protocol.SpokenCode(c.Device), Photo: h.Photo, Camera: box.Camera != nil, Volume: h.Volume}
 	return box.SelfTest(ctx, person, plan, shown)
 }
 

@@ -24,7 +24,8 @@ type boxStatus struct {
 	Name     string `json:"name,omitempty"`
 	Device   string `json:"device,omitempty"`
 	Address  string `json:"address,omitempty"`
-	Agent    string `json:"agent"` // version of this program
+	Code     string `json:"code,omitempty"` // that it says in its self-test
+	Agent    string `json:"agent"`          // version of this program
 	daemon.Report
 	// Now is the running box's own word, the same that its server has; nil where
 	// none runs, or where it does not answer.
@@ -55,6 +56,9 @@ func (p *program) status(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	s := boxStatus{Enrolled: c.Enrolled() == nil, Name: c.Name, Device: c.Device, Address: c.Server, Agent: protocol.Build}
+	if s.Enrolled {
+		s.Code = protocol.SpokenCode(c.Device)
+	}
 	if s.Report, err = daemon.ReadReport(statusFile(c.StateDir)); err != nil {
 		return fmt.Errorf("read the status: %w", err)
 	}
@@ -123,6 +127,7 @@ func (s boxStatus) show(fact func(label, format string, args ...any) error) erro
 		return errors.Join(errs...)
 	}
 	line("Box", "%s", s.Name)
+	line("Its code", "%s, as it says in its self-test", s.Code)
 	line("Runs", "%s", yesNo(s.Running))
 	where := s.Address
 	if s.Server != "" {

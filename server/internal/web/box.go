@@ -90,6 +90,10 @@ func (w *Web) boxView(c echo.Context) (boxView, error) {
 	return v, nil
 }
 
+// Code is what the box says of itself in its self-test, so that an installer
+// knows that it is this one.
+func (v boxView) Code() string { return protocol.SpokenCode(v.Device.ID) }
+
 func (w *Web) boxShow(c echo.Context) error {
 	v, err := w.boxView(c)
 	if err != nil {
