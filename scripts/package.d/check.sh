@@ -96,6 +96,14 @@ dpkg_inside() {
 # enabled UNIT tells whether it starts with the machine.
 enabled() { [[ -L $debian/etc/systemd/system/multi-user.target.wants/$1 && ! -L $debian/etc/systemd/system/$1 ]]; }
 
+# check_pages NAME: what helps a person at the keyboard is there, and is not empty.
+check_pages() {
+  local file
+  for file in bash-completion/completions/"$1" zsh/vendor-completions/_"$1" fish/vendor_completions.d/"$1.fish" man/man1/"$1.1.gz"; do
+    hold "the package lacks /usr/share/$file" test "$(stat -c %s "$debian/usr/share/$file" 2>/dev/null || echo 0)" -gt 1000
+  done
+}
+
 check_life_of_agent() {
   local old=$1 new=$2 group state=$debian/var/lib/illumi-agent kept
   dpkg_inside -i "$old"
@@ -108,6 +116,8 @@ check_life_of_agent() {
   hold "the program does not run" inside illumi-agent version
   hold "the units do not fit the installed files" inside sh -c \
     '! systemd-analyze verify --man=no /usr/lib/systemd/system/illumi-agent*.service 2>&1 | grep illumi | grep -v "Unknown key .Restart"'
+  check_pages illumi-agent
+  hold "the box lacks sentences" diff -r bin/prompts "$debian/usr/share/illumi-agent/prompts" --exclude='*.made'
   hold "a new box has an identity" test ! -e "$debian/etc/illumi/agent.yaml"
 
   printf 'secret: kept\n' >"$debian/etc/illumi/agent.yaml"
@@ -147,6 +157,7 @@ check_life_of_server() {
   hold "the server does not start with the machine" enabled illumi-server.service
   hold "the unit does not fit the installed files" inside sh -c \
     '! systemd-analyze verify --man=no /usr/lib/systemd/system/illumi-server.service 2>&1 | grep illumi | grep -v "Unknown key .Restart"'
+  check_pages illumi-server
   hold "the server cannot use its own settings" inside illumi-server migrate --config /etc/illumi/server.yaml
   printf 'server-name: ours\n' >>"$debian/etc/illumi/server.yaml"
   dpkg_inside -i "$new"
