@@ -113,7 +113,7 @@ func (w *Web) showBoxes(c echo.Context, status int, v boxesView, e *model.Error)
 	return w.show(c, status, "boxes", page{Title: "Boxes", Nav: "boxes", Data: v, Error: e})
 }
 
-func (w *Web) boxesLive(c echo.Context) error { return w.live(c, bus.Boxes) }
+func (w *Web) boxesLive(c echo.Context) error { return w.live(c, "", bus.Boxes) }
 
 // codeCreate shows the new code on the answer itself: it exists nowhere else.
 func (w *Web) codeCreate(c echo.Context) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"illumi/server/internal/bus"
+	"illumi/server/internal/model"
 )
 
 // Live pages: a hint at most every liveGap. Every liveRound the page looks again
@@ -23,12 +24,13 @@ const (
 // Events of a live stream; they carry no data.
 const (
 	eventChanged = "event: changed\ndata: \n\n"
-	eventOver    = "event: over\ndata: \n\n" // signed out: do not come back
+	eventOver    = "event: over\ndata: \n\n" // signed out, or no part in the project any more: do not come back
 )
 
 // live streams "changed" whenever a topic changes, beginning with one: what
-// happened while the page was away must show as well.
-func (w *Web) live(c echo.Context, topics ...bus.Topic) error {
+// happened while the page was away must show as well. It ends with the reader's
+// part in the project, where the page is of one.
+func (w *Web) live(c echo.Context, project string, topics ...bus.Topic) error {
 	ctx := c.Request().Context()
 	sub := w.Bus.Subscribe(topics...)
 	defer sub.Close()
@@ -63,6 +65,12 @@ func (w *Web) live(c echo.Context, topics ...bus.Topic) error {
 		case <-sub.C:
 		case <-round.C:
 			stands, err := w.Auth.Recheck(ctx)
+			if stands && project != "" {
+				_, err = w.Relay.Project(ctx, actor(c), project)
+				if _, refused := model.AsError(err); refused {
+					stands, err = false, nil
+				}
+			}
 			if err != nil && ctx.Err() == nil {
 				// The answer has begun, so nobody else can tell; the page comes back by itself.
 				w.Log.Warn("a live page's session could not be looked at", "error", err)

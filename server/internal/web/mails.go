@@ -57,7 +57,8 @@ var mailLogStates = map[model.MailState]state{
 var mailAbout = map[string]string{
 	"complete": "A whisper is complete", "no_answer": "No answer for long", "decide": "A decision is needed",
 	"box_silent": "A box is silent", "box_back": "A box is back", "export_ready": "An export", "withdrawal": "A box was removed",
-	"digest": "What moved in a day", "test": "A test", "invite": "An invitation", "reset": "A new password", "sign up": "A new account",
+	"digest": "What moved in a day", "test": "A test", "invite": "An invitation", "reset": "A new password", "sign_up": "A new account",
+	"password_changed": "A password was changed", "box_failed": "A box needs help",
 }
 
 // advice says what to do about a mail that did not get through. The reason's
@@ -163,7 +164,7 @@ func mailsNav(project string) string {
 	return "projects"
 }
 
-func (w *Web) mailsLive(c echo.Context) error { return w.live(c, bus.Mails) }
+func (w *Web) mailsLive(c echo.Context) error { return w.live(c, "", bus.Mails) }
 
 // mailTest sends a mail to who asks, and shows on the next page how it went.
 func (w *Web) mailTest(c echo.Context) error {

@@ -200,5 +200,5 @@ func (w *Web) projectLive(c echo.Context) error {
 			topics = append(topics, bus.Whisper(r.ID))
 		}
 	}
-	return w.live(c, topics...)
+	return w.live(c, v.Project.ID, topics...)
 }

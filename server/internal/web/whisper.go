@@ -48,7 +48,7 @@ func (w *Web) whisperLive(c echo.Context) error {
 	if v.Steerable() {
 		topics = append(topics, bus.Boxes) // is the box alive that it waits for?
 	}
-	return w.live(c, topics...)
+	return w.live(c, v.Project.ID, topics...)
 }
 
 func (w *Web) whisperPause(c echo.Context) error {

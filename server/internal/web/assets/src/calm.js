@@ -28,7 +28,7 @@ document.addEventListener('play', ({ target }) => {
   document.querySelectorAll('audio').forEach((sound) => { if (sound !== target) sound.pause(); });
 }, true);
 
-// The stream says that nobody is signed in here any more: no more tries, and a word to the reader.
+// The stream says that the reader is signed out, or has no part in the project any more: no more tries, and a word.
 document.addEventListener('htmx:before:request', (event) => {
   if (event.target.dataset?.over) event.preventDefault();
 });
@@ -40,6 +40,6 @@ document.addEventListener('over', ({ target }) => {
   const link = document.createElement('a');
   link.href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   link.textContent = 'Sign in again';
-  note.append('You are signed out, so this page has stopped following. ', link, '.');
+  note.append('You are signed out, or this page is not yours to see any more. It has stopped following. ', link, '.');
   document.querySelector('main').prepend(note);
 });
