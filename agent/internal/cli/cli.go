@@ -56,15 +56,16 @@ type failure struct {
 	text string // a sentence
 	next string // what to do
 	err  error  // the cause, for --log debug; may be nil
-	// stopped says that these are the words for somebody who ended it.
-	stopped bool
+	// stopped says that these are the words for somebody who ended it; typed that
+	// the help knows better.
+	stopped, typed bool
 }
 
 func (f *failure) Error() string { return strings.TrimSpace(f.text + " " + f.next) }
 func (f *failure) Unwrap() error { return f.err }
 
 func usage(format string, args ...any) error {
-	return &failure{code: exitUsage, text: fmt.Sprintf(format, args...)}
+	return &failure{code: exitUsage, text: fmt.Sprintf(format, args...), typed: true}
 }
 
 type program struct {
@@ -109,7 +110,7 @@ func complaint(f *failure, width int) string {
 	if width > 0 {
 		lines = []string{"illumi-agent: " + f.text, f.next}
 	}
-	if f.code == exitUsage {
+	if f.typed {
 		lines = append(lines, "See illumi-agent --help.")
 	}
 	var out []string
@@ -133,7 +134,7 @@ func explain(err error) *failure {
 	case errors.Is(err, config.ErrNotEnrolled):
 		return &failure{code: exitNotEnrolled, text: "This box is not enrolled yet.", next: "Run: illumi-agent enroll https://SERVER CODE", err: err}
 	case errors.Is(err, config.ErrAddress):
-		return &failure{code: exitUsage, text: sentence(err.Error()), err: err}
+		return &failure{code: exitUsage, text: sentence(err.Error()), err: err, typed: true}
 	case errors.Is(err, fs.ErrPermission):
 		what := "a file that is needed"
 		if pe, ok := errors.AsType[*fs.PathError](err); ok {
@@ -269,7 +270,22 @@ func (p *program) load(def defaults) (config.Config, string, error) {
 		flags["plain"] = "true"
 	}
 	c, err := config.Load(config.Options{File: file, Env: p.env, Flags: flags, StateDir: def.state})
-	return c, file, err
+	return c, file, inSettings(err)
+}
+
+// hardwareBeside reads box.yaml beside the settings.
+func hardwareBeside(file string) (config.Hardware, error) {
+	h, err := config.LoadHardware(config.HardwareFile(file))
+	return h, inSettings(err)
+}
+
+// inSettings: what is written wrongly does not get better by trying again. What
+// cannot be read may.
+func inSettings(err error) error {
+	if _, io := errors.AsType[*fs.PathError](err); err == nil || io || errors.Is(err, config.ErrAddress) {
+		return err
+	}
+	return &failure{code: exitUsage, text: explain(err).text, next: "Mend the setting and try again.", err: err}
 }
 
 // logger writes to standard error, which under systemd is its journal.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"illumi/agent/internal/config"
 	"illumi/agent/internal/panel"
 )
 
@@ -27,7 +26,7 @@ its lights are its own, and dark says so.
 			if err != nil {
 				return err
 			}
-			h, err := config.LoadHardware(config.HardwareFile(file))
+			h, err := hardwareBeside(file)
 			if err != nil {
 				return err
 			}

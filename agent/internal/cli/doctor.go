@@ -74,7 +74,7 @@ func (p *program) doctor(ctx context.Context, asJSON bool) error {
 
 // doctorHere looks at the parts from this process, since no box runs.
 func (p *program) doctorHere(ctx context.Context, c config.Config, file string, shown func(protocol.CheckItem)) (protocol.Check, error) {
-	h, err := config.LoadHardware(config.HardwareFile(file))
+	h, err := hardwareBeside(file)
 	if err != nil {
 		return protocol.Check{}, err
 	}

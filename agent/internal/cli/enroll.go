@@ -54,6 +54,13 @@ waits on the box, which never leaves it.
 				return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".",
 					next: "To enrol it anew, add --again."}
 			}
+			h, err := hardwareBeside(file)
+			if err == nil {
+				_, err = wiringOf(h) // a box that could not run is not enrolled
+			}
+			if err != nil {
+				return err
+			}
 			e := enrolment{typed: args[0], code: args[1], name: name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: b,
 				caps: p.bareCapabilities(file)}
 			if err := p.enroll(cmd.Context(), e); err != nil {

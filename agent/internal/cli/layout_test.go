@@ -104,7 +104,7 @@ func TestItemText(t *testing.T) {
 
 // On a terminal what to do has a line of its own; in a log an error is one line.
 func TestComplaint(t *testing.T) {
-	f := &failure{code: exitUsage, text: "There is no command.", next: "Type another."}
+	f := &failure{code: exitUsage, text: "There is no command.", next: "Type another.", typed: true}
 	if got, want := complaint(f, 0), "illumi-agent: There is no command. Type another.\nSee illumi-agent --help."; got != want {
 		t.Errorf("%q", got)
 	}

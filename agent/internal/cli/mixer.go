@@ -72,7 +72,7 @@ func (m mixers) known() (list []string, err error) {
 // setMixers does so for who stands at the box. Regulators that cannot be set are
 // no reason to stop: the self-test hears whether they have to be.
 func (p *program) setMixers(ctx context.Context, file, state string) error {
-	h, err := config.LoadHardware(config.HardwareFile(file))
+	h, err := hardwareBeside(file)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (p *program) realBox(ctx context.Context) (err error) {
 	if err := c.Enrolled(); err != nil {
 		return err
 	}
-	h, err := config.LoadHardware(config.HardwareFile(file))
+	h, err := hardwareBeside(file)
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,9 @@ func (p *program) applyBoot(ctx context.Context, b config.BootFile) (note string
 	if b.Hardware != nil {
 		wired := func(h config.Hardware) error {
 			_, err := wiringOf(h)
+			if f, ok := errors.AsType[*failure](err); ok {
+				f.next = "Mend the part hardware of illumi.yaml."
+			}
 			return err
 		}
 		if err := config.SaveHardware(config.HardwareFile(file), b.Hardware, wired); err != nil {
@@ -247,7 +250,7 @@ func outOfReach(err error) bool { return explain(explainServer(err)).code == exi
 // first connection says more.
 func (p *program) bareCapabilities(file string) protocol.Capabilities {
 	c := protocol.Capabilities{Buttons: 1, Microphone: true, Speaker: true, Audio: "audio/wav"}
-	if h, err := config.LoadHardware(config.HardwareFile(file)); err == nil {
+	if h, err := hardwareBeside(file); err == nil {
 		if w, err := wiringOf(h); err == nil {
 			c.Buttons = len(w.Buttons)
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"illumi/agent/internal/config"
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/media"
 	"illumi/agent/internal/wifi"
@@ -140,7 +139,7 @@ func (p *program) sayAloud(ctx context.Context, s flow.Prompt) {
 	if err != nil {
 		return
 	}
-	hw, err := config.LoadHardware(config.HardwareFile(file))
+	hw, err := hardwareBeside(file)
 	if err != nil {
 		return
 	}
@@ -171,7 +170,7 @@ func (p *program) scanCode(ctx context.Context) (n wifi.Network, err error) {
 		return n, errors.Join(err, &failure{code: exitFailed, text: "The box runs, and has its camera and its red light.",
 			next: "Stop it for this: sudo systemctl stop illumi-agent"})
 	}
-	hw, err := config.LoadHardware(config.HardwareFile(file))
+	hw, err := hardwareBeside(file)
 	if err != nil {
 		return n, err
 	}
