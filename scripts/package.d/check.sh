@@ -34,13 +34,14 @@ check_units() {
 
 # The same commit must give the same bytes, or nobody can check what is on a box.
 check_same() {
-  local which
-  mkdir -p "$work/again"
+  # Programs as well are linked anew.
+  local which made=$work/again/made
+  mkdir -p "$made"
   for which in "${only[@]}"; do
     make_package "$which" "$work/again"
     cmp "$out/${which%_*}_${version}_${which#*_}.deb" "$work/again/"*"_${which#*_}.deb" ||
       fail "$which was built twice and came out different."
-    rm -f "$work/again/"*
+    rm -f "$work/again/"*.deb
   done
 }
 
