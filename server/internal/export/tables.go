@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"illumi/protocol"
 	"illumi/server/internal/model"
@@ -48,9 +49,10 @@ func (t *table) flush() error {
 }
 
 // neutral keeps a spreadsheet from running a cell: text that begins like a
-// formula gets an apostrophe before it.
+// formula gets an apostrophe before it. Some take the wide signs of East Asian
+// keyboards for the narrow ones.
 func neutral(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+	if first, _ := utf8.DecodeRuneInString(cell); cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell
