@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,26 @@ import (
 	"illumi/server/internal/model"
 	"illumi/server/internal/store"
 )
+
+// Each kind of mail that there is has its words in the list.
+func TestMailsPage_kinds(t *testing.T) {
+	kind := regexp.MustCompile(`Kind\s+= "([a-z_]+)"`)
+	for _, file := range []string{"kinds.go", "account.go"} {
+		text, err := os.ReadFile("../mail/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := kind.FindAllSubmatch(text, -1)
+		if len(found) == 0 {
+			t.Fatalf("%s names no kind", file)
+		}
+		for _, k := range found {
+			if mailAbout[string(k[1])] == "" {
+				t.Errorf("the list of mails has no words for %s", k[1])
+			}
+		}
+	}
+}
 
 func TestMailsPage(t *testing.T) {
 	r := newRig(t)

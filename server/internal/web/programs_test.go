@@ -28,7 +28,7 @@ func TestTokens_page(t *testing.T) {
 	}
 	v.post("/account/tokens", url.Values{"name": {"x"}, "scope": {"read"}, "days": {"7"}, "project": {foreign.ID}}).has(t, http.StatusNotFound)
 	made := v.post("/account/tokens", url.Values{"name": {"<i>script"}, "scope": {"read", "media"}, "days": {"30"}, "project": {p.ID}})
-	made.has(t, http.StatusOK, "The token is made", "&lt;i&gt;script", "May: media, read, in <bdi>Harbour</bdi>", "Never used")
+	made.has(t, http.StatusOK, "The token is made", "&lt;i&gt;script", "May: see, hear and look, in <bdi>Harbour</bdi>", "Never used")
 	text := shownToken.FindString(made.body)
 	who, err := r.auth.AuthenticateToken(t.Context(), "Bearer "+text, "192.0.2.1")
 	if err != nil || who.UserID != v.actor.UserID || who.Project != p.ID {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -53,6 +54,17 @@ var scopeRows = []scopeRow{
 	{string(model.ScopeWrite), "Start and steer", "Make projects; start, pause and end whispers."},
 	{string(model.ScopeBoxes), "Look after boxes", "Make codes and remove boxes, where you may."},
 	{string(model.ScopeAdmin), "Settings", "A project's settings, people and webhooks."},
+}
+
+// Words names the token's scopes as the form does.
+func (t tokenRow) Words() string {
+	var words []string
+	for _, row := range scopeRows {
+		if slices.Contains(t.Scopes, model.Scope(row.Value)) {
+			words = append(words, strings.ToLower(row.Word))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (w *Web) tokensShow(c echo.Context) error {
