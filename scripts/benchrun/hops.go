@@ -20,12 +20,20 @@ import (
 // Whispers travel in groups of boxes; each box of a group has as many turns.
 const groupSize = 10
 
-// hopsLimit is how many fsyncs of time a hop may take of the server, with
-// downloads, uploads, levelled copies and all commits, on as many processors as
-// the boxes use as well.
-const hopsLimit = 60
+// Limits of hops. A hop may take so many fsyncs of time, with downloads,
+// uploads, levelled copies and all commits, on as many processors as the boxes
+// use as well. What it costs the server's processors is the same with 10 boxes
+// and with 200; how many there are in a second also depends on what else the
+// machine does in the second minute and did not in the first.
+const (
+	hopsLimit          = 60
+	hopsProcessorLimit = 1.25
+	hopsRateLimit      = 1.6
+)
 
-// hops lets whispers travel as fast as boxes without people can answer.
+// hops lets whispers travel as fast as boxes without people can answer: at 10
+// boxes, at 200, and at 10 again, so that a machine that becomes busier, or a
+// server that becomes fuller, shows.
 func hops(ctx context.Context, b *bench) (err error) {
 	f, err := newFleet(ctx, b)
 	if err != nil {
@@ -37,34 +45,43 @@ func hops(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer both(&err, disk.close)
-	var rates []float64
-	for _, n := range []int{10, 200} {
-		if err := f.enrol(ctx, n); err != nil {
-			return err
-		}
-		took, synced, err := f.travel(ctx, n, disk)
+	if err := f.enrol(ctx, 200); err != nil {
+		return err
+	}
+	var rates, costs []float64
+	for _, n := range []int{10, 200, 10} {
+		t, err := f.travel(ctx, n, disk)
 		if err != nil {
 			return fmt.Errorf("%d boxes: %w", n, err)
 		}
 		turns := n * groupSize
-		rate := float64(turns) / took.Seconds()
-		rates = append(rates, rate)
-		b.say("%d boxes: %d hops in %.1f s, %.1f a second; fsync meanwhile %s", n, turns, took.Seconds(), rate, short(synced))
-		b.held(1/rate/synced.Seconds(), hopsLimit, "fsyncs", "a hop with %d boxes", n)
+		rate := float64(turns) / t.took.Seconds()
+		rates, costs = append(rates, rate), append(costs, t.used.Seconds()/float64(turns))
+		b.say("%d boxes: %d hops in %.1f s, %.1f a second, each %.1f ms of the server's processors; fsync meanwhile %s",
+			n, turns, t.took.Seconds(), rate, 1000*t.used.Seconds()/float64(turns), short(t.synced))
+		b.held(1/rate/t.synced.Seconds(), hopsLimit, "fsyncs", "a hop with %d boxes", n)
 	}
-	b.held(rates[0]/rates[1], 1.6, "×", "hops a second with 10 boxes against 200")
+	b.held(2*costs[1]/(costs[0]+costs[2]), hopsProcessorLimit, "×", "a hop's processor time with 200 boxes against 10")
+	b.held((rates[0]+rates[2])/2/rates[1], hopsRateLimit, "×", "hops a second with 10 boxes against 200")
 	return nil
 }
 
+// travelled is what a round of whispers took.
+type travelled struct {
+	took   time.Duration
+	used   time.Duration // of processors, by the server
+	synced time.Duration // one fsync meanwhile
+}
+
 // travel starts whispers, plays all boxes and waits for the last hop.
-func (f *fleet) travel(ctx context.Context, n int, d *disk) (took, synced time.Duration, err error) {
+func (f *fleet) travel(ctx context.Context, n int, d *disk) (t travelled, err error) {
 	project, files, err := f.stage(ctx, n)
 	if err != nil {
-		return 0, 0, err
+		return t, err
 	}
 	sound, err := os.ReadFile(files.answer)
 	if err != nil {
-		return 0, 0, err
+		return t, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	g := &game{sound: sound, dir: f.w.Dir(), cancel: cancel, want: int64(n * groupSize)}
@@ -73,35 +90,43 @@ func (f *fleet) travel(ctx context.Context, n int, d *disk) (took, synced time.D
 	for _, box := range f.boxes[:n] {
 		ws, err := connect(ctx, f.w.URL(), box)
 		if err != nil {
-			return 0, 0, err
+			return t, err
 		}
 		g.play(ctx, box, ws)
+	}
+	before, err := processorTime(f.w.Server().PID())
+	if err != nil {
+		return t, err
 	}
 	began := time.Now()
 	for at := 0; at < n; at += groupSize {
 		if _, err := f.begin(ctx, project, files, f.boxes[at:at+groupSize], groupSize); err != nil {
-			return 0, 0, err
+			return t, err
 		}
 	}
 	var all []time.Duration
 	for ctx.Err() == nil && g.done.Load() < g.want {
 		s, err := d.sync()
 		if err != nil {
-			return 0, 0, err
+			return t, err
 		}
 		all = append(all, s)
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
 			break
 		}
 	}
-	took = time.Since(began)
+	t.took, t.synced = time.Since(began), median(all)
+	if t.used, err = processorTime(f.w.Server().PID()); err != nil {
+		return t, err
+	}
+	t.used -= before
 	if failed := g.failed.Load(); failed != nil {
-		return 0, 0, *failed
+		return t, *failed
 	}
 	if g.done.Load() < g.want {
-		return 0, 0, fmt.Errorf("%d of %d hops were done: %w", g.done.Load(), g.want, context.Cause(ctx))
+		return t, fmt.Errorf("%d of %d hops were done: %w", g.done.Load(), g.want, context.Cause(ctx))
 	}
-	return took, median(all), nil
+	return t, nil
 }
 
 // game is boxes that answer at once.

@@ -27,7 +27,7 @@ const (
 	idleBytesLimit  = 2.0 // MB a day on its line, websocket frames up and down
 	idleMemoryLimit = 25  // MB resident
 	idleCPULimit    = 0.2 // per cent of one processor
-	startLimit      = 8   // starts of the same program that only tells its version
+	startLimit      = 10  // starts of the same program that only tells its version
 )
 
 // idle watches one simulated box that has nothing to do, through a proxy that

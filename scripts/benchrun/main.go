@@ -28,12 +28,12 @@ type measurement struct {
 }
 
 var measurements = []measurement{
-	{"memory", "memory for each idle connected box, beside a bare gorilla server", 12 * time.Minute, memory},
-	{"reconnect", "2,000 boxes come back after a restart, beside a bare gorilla server", 5 * time.Minute, reconnect},
-	{"handoff", "from the last byte of a reply to the offer at the next box, beside fsync and commit", 3 * time.Minute, handOff},
-	{"hops", "hops a second with 10 and with 200 boxes", 5 * time.Minute, hops},
-	{"download", "a file of 50 MB to a box, beside a plain copy with SHA-256 and fsync", 3 * time.Minute, download},
-	{"idle", "what an idle box costs: its line, its memory, its processor, its start", 6 * time.Minute, idle},
+	{"memory", "memory for each idle connected box, beside a bare gorilla server", 30 * time.Minute, memory},
+	{"reconnect", "2,000 boxes come back after a restart, beside a bare gorilla server", 15 * time.Minute, reconnect},
+	{"handoff", "from the last byte of a reply to the offer at the next box, beside fsync and commit", 10 * time.Minute, handOff},
+	{"hops", "hops a second with 10 and with 200 boxes", 15 * time.Minute, hops},
+	{"download", "a file of 50 MB to a box, beside a plain copy with SHA-256 and fsync", 10 * time.Minute, download},
+	{"idle", "what an idle box costs: its line, its memory, its processor, its start", 10 * time.Minute, idle},
 }
 
 // bench is one run.

@@ -64,7 +64,7 @@ func TestAgents_BadLine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hanging lines take a while")
 	}
-	badLine(t, badLines{every: 400_000, seconds: 20, most: 1.15, boxes: []string{"conandoyle", "janeeyre"}})
+	badLine(t, badLines{every: 400_000, seconds: 50, speed: 200, most: 1.15, boxes: []string{"conandoyle", "janeeyre"}})
 }
 
 // TestAgents_TwentyBoxes is the same round a long chain with answers of 4 MB.
@@ -76,14 +76,15 @@ func TestAgents_TwentyBoxes(t *testing.T) {
 	for i := range 20 {
 		boxes = append(boxes, fmt.Sprintf("box%02d", i+1))
 	}
-	badLine(t, badLines{every: 500_000, seconds: 48, most: 1.1, boxes: boxes, least: 4_000_000})
+	badLine(t, badLines{every: 500_000, seconds: 150, speed: 40, most: 1.1, boxes: boxes, least: 4_000_000})
 }
 
 // badLines are lines that end after some bytes, and what may be carried over
 // them for each byte of the files.
 type badLines struct {
 	every   int64
-	seconds int // of each answer, 88 kB a second
+	seconds int // of each answer, 32 kB a second
+	speed   int
 	most    float64
 	boxes   []string
 	least   int64 // of each answer's bytes as they are sent; 0: any
@@ -100,12 +101,12 @@ func badLine(t *testing.T, b badLines) {
 	answer := filepath.Join(s.Dir(), "long answer.wav")
 	var long []int16
 	noise := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // which a box cannot compress
-	for range 44100 * b.seconds {
+	for range 16_000 * b.seconds {
 		long = append(long, int16(noise.IntN(60_000)-30_000))
 	}
-	must(t, world.WriteWAV(answer, 1, 44100, long))
+	must(t, world.WriteWAV(answer, 1, 16_000, long))
 	_, ids := s.agents(t, func(a *world.Agent) {
-		a.Server, a.AnswerAudio, a.Speed = p.URL(), answer, 200
+		a.Server, a.AnswerAudio, a.Speed = p.URL(), answer, b.speed
 	}, b.boxes...)
 	id := s.begin(t, world.Start{Boxes: ids})
 	w := s.until(t, id, time.Duration(len(b.boxes))*90*time.Second, complete)
