@@ -127,7 +127,7 @@ func TestREST_EveryOperation(t *testing.T) {
 	doc = *s.rest.OpenAPI()
 	real, bodies := s.furnished(admin)
 	// Those that anybody with the scope may do, or only an administrator; of the rest a stranger sees nothing.
-	everybody := []string{"me", "list-projects", "create-project", "list-boxes", "get-box", "list-box-checks", "list-box-reports", "list-tokens", "get-sign-up"}
+	everybody := []string{"me", "overview", "list-projects", "create-project", "list-boxes", "get-box", "list-box-checks", "list-box-reports", "list-tokens", "get-sign-up"}
 	adminOnly := []string{"list-codes", "create-code", "revoke-code", "revoke-box", "change-box", "ask-box", "erase-box", "add-first-generation-box",
 		"list-people", "change-person", "list-invitations", "invite-person", "set-sign-up", "list-all-mails", "test-mail"}
 	last := []string{"end-whisper", "delete-hook", "revoke-token", "revoke-box", "remove-member", "delete-export"}

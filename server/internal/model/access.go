@@ -90,6 +90,11 @@ var inScope = map[Scope][]Verb{
 	ScopeAdmin:  {See, Settle, People, ManageUsers, ManageServer},
 }
 
+// ScopesFor lists the scopes with each of which a token may do something.
+func ScopesFor(v Verb) []Scope {
+	return slices.DeleteFunc(Scopes(), func(s Scope) bool { return !slices.Contains(inScope[s], v) })
+}
+
 // Actor is who does something: a signed-in person, or a program with a token.
 type Actor struct {
 	UserID string
@@ -134,14 +139,15 @@ func (a Actor) inScope(v Verb) bool {
 // Refusal says why the actor may not do something that others may do here: a
 // program learns which scope its token lacks.
 func (a Actor) Refusal(v Verb) *Error {
-	if a.inScope(v) {
+	switch {
+	case a.inScope(v) && a.Project != "" && slices.Contains(mayOnServer[a.Role], v):
+		return Refuse(protocol.CodeForbidden, "This token is for one project alone.", "Make one for all projects on the page Programs.")
+	case a.inScope(v):
 		return Forbidden(v)
 	}
 	var names []string
-	for _, s := range Scopes() {
-		if slices.Contains(inScope[s], v) {
-			names = append(names, string(s))
-		}
+	for _, s := range ScopesFor(v) {
+		names = append(names, string(s))
 	}
 	return Refuse(protocol.CodeForbidden, "This token was not made for this.", "Make one with the scope "+strings.Join(names, " or ")+" on the page Programs.")
 }

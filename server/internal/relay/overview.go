@@ -28,18 +28,10 @@ type OverviewRow struct {
 // Overview lists what waits in the actor's projects; an administrator's has
 // everybody's. It costs the same with a thousand old projects as with one.
 func (s *Service) Overview(ctx context.Context, actor model.Actor) (Overview, error) {
-	user := actor.UserID
-	if actor.Admin() {
-		user = ""
-	}
 	var o Overview
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		o = Overview{}
-		needs, err := tx.Needs(ctx, user, s.now(), overviewRows)
-		if err != nil {
-			return err
-		}
-		waiting, err := tx.Waiting(ctx, user, s.now(), 2*overviewRows+1)
+		needs, waiting, err := s.standing(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
@@ -59,6 +51,31 @@ func (s *Service) Overview(ctx context.Context, actor model.Actor) (Overview, er
 		return err
 	})
 	return o, err
+}
+
+// standing lists what needs somebody and what waits, as far as the actor sees
+// it: a program's token may be for one project, or for none at all.
+func (s *Service) standing(ctx context.Context, tx *store.Tx, actor model.Actor) (needs, waiting []WhisperRow, err error) {
+	if actor.Project != "" {
+		if _, err = s.projectOf(ctx, tx, actor, actor.Project, model.See); err != nil {
+			return nil, nil, err
+		}
+		if needs, err = tx.NeedsIn(ctx, actor.Project, overviewRows); err == nil {
+			waiting, err = tx.WaitingIn(ctx, actor.Project, 2*overviewRows+1)
+		}
+		return needs, waiting, err
+	}
+	if !actor.MayIn(model.Project{As: model.ProjectOwner}, model.See) {
+		return nil, nil, actor.Refusal(model.See)
+	}
+	user := actor.UserID
+	if actor.Admin() {
+		user = ""
+	}
+	if needs, err = tx.Needs(ctx, user, s.now(), overviewRows); err == nil {
+		waiting, err = tx.Waiting(ctx, user, s.now(), 2*overviewRows+1)
+	}
+	return needs, waiting, err
 }
 
 // overviewOf adds to whispers what they belong to and wait for.

@@ -26,7 +26,7 @@ func (a *API) boxRoutes() {
 		{op: op{id: "box-clip-head", method: "HEAD", path: "/device/clips/{digest}", summary: "Ask how long it is"}},
 		{op: op{id: "box-upload", method: "POST", path: "/device/uploads", summary: "Begin an upload, by tus 1.0", status: 201}},
 	} {
-		r.tag = "device"
+		r.tag = boxTag
 		if r.security == "" {
 			r.security = securityBox
 		}

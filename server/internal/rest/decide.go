@@ -40,7 +40,7 @@ type decisionInput struct {
 
 func (a *API) stallOperations() {
 	handle(a, op{
-		id: "decide-turn", method: "POST", path: "/whispers/{whisper}/hops/{hop}/decision", tag: "whispers", summary: "Decide about a turn that stalls, or that shall not be",
+		id: "decide-turn", verb: model.Steer, method: "POST", path: "/whispers/{whisper}/hops/{hop}/decision", tag: "whispers", summary: "Decide about a turn that stalls, or that shall not be",
 		more:   "A turn that has changed since its version was read is refused (409), so a second try is harmless.",
 		fields: map[string]string{"why": "reason", "device": "box"},
 	}, func(ctx context.Context, who model.Actor, in *decisionInput) (*body[Whisper], error) {
@@ -96,7 +96,7 @@ type (
 )
 
 func (a *API) shareOperations() {
-	handle(a, op{id: "list-links", method: "GET", path: "/whispers/{whisper}/links", tag: "whispers", summary: "List the links to a whisper, newest first"},
+	handle(a, op{id: "list-links", verb: model.Share, method: "GET", path: "/whispers/{whisper}/links", tag: "whispers", summary: "List the links to a whisper, newest first"},
 		func(ctx context.Context, who model.Actor, in *whisperPage) (*body[list[ShareLink]], error) {
 			rows, err := a.Relay.Shares(ctx, who, in.Whisper)
 			rows = page(rows, in.Paging, func(l model.ShareLink, after string) bool { return l.ID < after })
@@ -104,7 +104,7 @@ func (a *API) shareOperations() {
 			return answer(paged(rows, in.Limit, func(l model.ShareLink) ShareLink { return shareShape(l, now) }, func(l model.ShareLink) string { return l.ID }), err)
 		})
 	handle(a, op{
-		id: "create-link", method: "POST", path: "/whispers/{whisper}/links", tag: "whispers", summary: "Make a read-only link to a whisper", status: 201,
+		id: "create-link", verb: model.Share, method: "POST", path: "/whispers/{whisper}/links", tag: "whispers", summary: "Make a read-only link to a whisper", status: 201,
 		more: "Whoever has the address hears the chain, without an account. It is told only here.",
 	}, func(ctx context.Context, who model.Actor, in *newShare) (*body[ShareLink], error) {
 		secret, link, err := a.Relay.Share(ctx, who, in.Whisper, in.Body.Label, in.Body.Days, in.Body.HideFaces)
@@ -112,7 +112,7 @@ func (a *API) shareOperations() {
 		shape.URL = strings.TrimRight(a.PublicURL, "/") + "/s#" + secret
 		return answer(shape, err)
 	})
-	handle(a, op{id: "revoke-link", method: "POST", path: "/links/{link}/revoke", tag: "whispers", summary: "End a link, also for those who look at it now", status: 204},
+	handle(a, op{id: "revoke-link", verb: model.Share, method: "POST", path: "/links/{link}/revoke", tag: "whispers", summary: "End a link, also for those who look at it now", status: 204},
 		func(ctx context.Context, who model.Actor, in *shareID) (*nothing, error) {
 			_, err := a.Relay.RevokeShare(ctx, who, in.Link)
 			return &nothing{}, err

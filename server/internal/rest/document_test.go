@@ -146,6 +146,59 @@ func checkValue(t *testing.T, r huma.Registry, s *huma.Schema, v any, where stri
 	}
 }
 
+// docs/api.md lists every operation, with what it needs.
+func TestDocument_Table(t *testing.T) {
+	a, _ := newDocument(t)
+	var table strings.Builder
+	for _, tag := range a.huma.OpenAPI().Tags {
+		if tag.Name == boxTag {
+			continue
+		}
+		fmt.Fprintf(&table, "\n**%s.** %s.\n\n| operation | what it does | scope |\n|---|---|---|\n", tag.Name, tag.Description)
+		var rows []string
+		operationsOf(a, func(path, method string, o *huma.Operation) {
+			if o.Tags[0] != tag.Name {
+				return
+			}
+			_, scope, ok := strings.Cut(strings.TrimSuffix(o.Description, "."), "Needs the scope ")
+			if !ok {
+				scope = "any"
+			}
+			if scope == "read or media or export or write or admin" {
+				scope = "any but boxes"
+			}
+			rows = append(rows, fmt.Sprintf("| `%s %s` | %s | %s |\n", method, path, strings.TrimSuffix(o.Summary, "?"), scope))
+		})
+		slices.SortFunc(rows, func(a, b string) int { return strings.Compare(pathFirst(a), pathFirst(b)) })
+		table.WriteString(strings.Join(rows, ""))
+	}
+	const file, begins, ends = "../../../docs/api.md", "<!-- operations -->\n", "<!-- end of operations -->"
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(was), begins)
+	_, tail, closed := strings.Cut(rest, ends)
+	if !found || !closed {
+		t.Fatal("docs/api.md has no place for the table")
+	}
+	now := head + begins + table.String() + "\n" + ends + tail
+	if *update {
+		if err := os.WriteFile(file, []byte(now), 0o644); err != nil { //nolint:gosec // for everybody to read
+			t.Fatal(err)
+		}
+	} else if now != string(was) {
+		t.Error("the table of docs/api.md is old; write it by: go test ./server/internal/rest -run Document -update")
+	}
+}
+
+// pathFirst orders a row of the table by its path, then by its method.
+func pathFirst(row string) string {
+	method, path, _ := strings.Cut(row, " /")
+	path, _, _ = strings.Cut(path, "`")
+	return path + " " + method
+}
+
 // Whatever is documented below /api/v1 answers, but for the boxes' own routes,
 // which package app compares; whatever is registered is documented.
 func TestDocument_Routes(t *testing.T) {

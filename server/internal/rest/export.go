@@ -19,7 +19,7 @@ import (
 func (a *API) exportRoute() rawRoute {
 	return rawRoute{
 		op: op{
-			id: "export-project", method: "GET", path: "/projects/{project}/export.zip", tag: "projects", summary: "Take a study away as one ZIP",
+			id: "export-project", verb: model.ExportData, method: "GET", path: "/projects/{project}/export.zip", tag: "projects", summary: "Take a study away as one ZIP",
 			more: "docs/export.md describes what is in it. A download that breaks off is no ZIP; begin anew.",
 		},
 		handler: a.export, kind: "application/zip",

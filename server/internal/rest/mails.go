@@ -31,26 +31,26 @@ func (a *API) mailOperations() {
 		_, rows, err := a.Relay.Mails(ctx, who, project, p.After, p.Limit+1)
 		return answer(paged(rows, p.Limit, mailShape, func(m model.Mail) string { return m.ID }), err)
 	}
-	handle(a, op{id: "list-mails", method: "GET", path: "/projects/{project}/mails", tag: "mails", summary: "List the mails of a project, newest first"},
+	handle(a, op{id: "list-mails", verb: model.Settle, method: "GET", path: "/projects/{project}/mails", tag: "mails", summary: "List the mails of a project, newest first"},
 		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[Mail]], error) {
 			return mails(ctx, who, in.Project, in.Paging)
 		})
-	handle(a, op{id: "list-all-mails", method: "GET", path: "/mails", tag: "mails", summary: "List all mails of the server, newest first"},
+	handle(a, op{id: "list-all-mails", verb: model.ManageServer, method: "GET", path: "/mails", tag: "mails", summary: "List all mails of the server, newest first"},
 		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Mail]], error) {
 			return mails(ctx, who, "", *in)
 		})
-	handle(a, op{id: "test-project-mail", method: "POST", path: "/projects/{project}/mails/test", tag: "mails", summary: "Send a mail to yourself, as the project would", status: 202},
+	handle(a, op{id: "test-project-mail", verb: model.Settle, method: "POST", path: "/projects/{project}/mails/test", tag: "mails", summary: "Send a mail to yourself, as the project would", status: 202},
 		func(ctx context.Context, who model.Actor, in *ProjectID) (*body[Mail], error) {
 			m, err := a.Relay.TestMail(ctx, who, in.Project)
 			return answer(mailShape(m), err)
 		})
-	handle(a, op{id: "test-mail", method: "POST", path: "/mails/test", tag: "mails", summary: "Send a mail to yourself, as the server would", status: 202},
+	handle(a, op{id: "test-mail", verb: model.ManageServer, method: "POST", path: "/mails/test", tag: "mails", summary: "Send a mail to yourself, as the server would", status: 202},
 		func(ctx context.Context, who model.Actor, _ *nothing) (*body[Mail], error) {
 			m, err := a.Relay.TestMail(ctx, who, "")
 			return answer(mailShape(m), err)
 		})
 	handle(a, op{
-		id: "send-mail-again", method: "POST", path: "/mails/{mail}/again", tag: "mails", summary: "Send a mail again that was given up", status: 202,
+		id: "send-mail-again", verb: model.Settle, method: "POST", path: "/mails/{mail}/again", tag: "mails", summary: "Send a mail again that was given up", status: 202,
 		more: "It keeps its Message-ID: whoever got it after all does not see it twice. One that was not given up is refused (409).",
 	}, func(ctx context.Context, who model.Actor, in *struct {
 		Mail string `path:"mail" doc:"The mail's id"`

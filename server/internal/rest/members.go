@@ -52,14 +52,14 @@ type (
 )
 
 func (a *API) memberOperations() {
-	handle(a, op{id: "list-members", method: "GET", path: "/projects/{project}/people", tag: "projects", summary: "List who works on a project"},
+	handle(a, op{id: "list-members", verb: model.See, method: "GET", path: "/projects/{project}/people", tag: "projects", summary: "List who works on a project"},
 		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[Member]], error) {
 			rows, err := a.Relay.MembersAfter(ctx, who, in.Project, in.Limit+1, in.After)
 			now := a.Now()
 			return answer(paged(rows, in.Limit, func(m relay.MemberRow) Member { return memberShape(m, now) }, func(m relay.MemberRow) string { return m.UserID }), err)
 		})
 	handle(a, op{
-		id: "add-member", method: "POST", path: "/projects/{project}/people", tag: "projects", summary: "Let somebody work on a project", status: 201,
+		id: "add-member", verb: model.People, method: "POST", path: "/projects/{project}/people", tag: "projects", summary: "Let somebody work on a project", status: 201,
 		more: "Who has an account gets the part at once; the history says so. Anybody else is invited by a link that works once, for 24 hours.",
 	}, func(ctx context.Context, who model.Actor, in *struct {
 		ProjectID
@@ -74,7 +74,7 @@ func (a *API) memberOperations() {
 		return answer(out, err)
 	})
 	handle(a, op{
-		id: "change-member", method: "PATCH", path: "/projects/{project}/people/{user}", tag: "projects", summary: "Change somebody's part in a project",
+		id: "change-member", verb: model.People, method: "PATCH", path: "/projects/{project}/people/{user}", tag: "projects", summary: "Change somebody's part in a project",
 		more: "A project keeps one owner whose part does not end.",
 	}, func(ctx context.Context, who model.Actor, in *struct {
 		MemberID
@@ -89,11 +89,11 @@ func (a *API) memberOperations() {
 		})
 		return answer(part{m.UserID, m.Role, when(m.ExpiresAt)}, err)
 	})
-	handle(a, op{id: "remove-member", method: "DELETE", path: "/projects/{project}/people/{user}", tag: "projects", summary: "End somebody's part in a project", status: 204},
+	handle(a, op{id: "remove-member", verb: model.People, method: "DELETE", path: "/projects/{project}/people/{user}", tag: "projects", summary: "End somebody's part in a project", status: 204},
 		func(ctx context.Context, who model.Actor, in *MemberID) (*nothing, error) {
 			return &nothing{}, a.Relay.RemoveMember(ctx, who, in.Project, in.User)
 		})
-	handle(a, op{id: "list-project-invitations", method: "GET", path: "/projects/{project}/invitations", tag: "projects", summary: "List invitations into a project, newest first"},
+	handle(a, op{id: "list-project-invitations", verb: model.People, method: "GET", path: "/projects/{project}/invitations", tag: "projects", summary: "List invitations into a project, newest first"},
 		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[Invitation]], error) {
 			return a.invitations(ctx, who, in.Project, in.Paging)
 		})

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,6 +18,7 @@ const (
 	securityToken = "token"
 	securityBox   = "box"
 	securityNone  = "nothing"
+	boxTag        = "device"
 )
 
 const description = `Everything that the pages of illumi can do, for programs.
@@ -36,14 +38,15 @@ var tags = []*huma.Tag{
 	{Name: "events", Description: "What happened, as a list and as a stream"},
 	{Name: "mails", Description: "What the server wrote to people"},
 	{Name: "hooks", Description: "Addresses that are told of events"},
-	{Name: "device", Description: "The boxes' own API; docs/protocol.md has the whole of it"},
+	{Name: boxTag, Description: "The boxes' own API; docs/protocol.md has the whole of it"},
 }
 
 // op describes an operation in the few words that differ.
 type op struct {
 	id, method, path, tag, summary, more string
-	status                               int   // of success; 0: 200
-	errors                               []int // beside those that every operation has
+	verb                                 model.Verb // what the rules ask for; empty: nothing but a token
+	status                               int        // of success; 0: 200
+	errors                               []int      // beside those that every operation has
 	// fields are the rules' names of fields that are called otherwise here.
 	fields map[string]string
 }
@@ -58,16 +61,31 @@ func (o op) allErrors() []int {
 	if o.method != http.MethodGet {
 		all = append(all, http.StatusConflict, http.StatusInsufficientStorage)
 		if o.method != http.MethodDelete {
-			all = append(all, http.StatusBadRequest)
+			all = append(all, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
+// needs says which token will do.
+func (o op) needs() string {
+	switch {
+	case o.tag == boxTag:
+		return ""
+	case o.verb == "":
+		return "Any token will do."
+	}
+	var names []string
+	for _, s := range model.ScopesFor(o.verb) {
+		names = append(names, string(s))
+	}
+	return "Needs the scope " + strings.Join(names, " or ") + "."
+}
+
 func (o op) huma() huma.Operation {
 	return huma.Operation{
-		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Description: o.more, Tags: []string{o.tag},
+		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Description: strings.TrimSpace(o.more + " " + o.needs()), Tags: []string{o.tag},
 		DefaultStatus: o.status, Errors: o.allErrors(), Security: []map[string][]string{{securityToken: {}}},
 	}
 }

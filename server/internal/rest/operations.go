@@ -48,7 +48,7 @@ func (a *API) operations() {
 		})
 	for _, register := range []func(){
 		a.peopleOperations, a.projectOperations, a.memberOperations, a.settingOperations, a.preparedOperations,
-		a.whisperOperations, a.stallOperations, a.shareOperations, a.boxOperations, a.placeOperations,
+		a.overviewOperations, a.whisperOperations, a.stallOperations, a.shareOperations, a.boxOperations, a.placeOperations,
 		a.eventOperations, a.mailOperations, a.hookOperations,
 	} {
 		register()
@@ -62,12 +62,12 @@ type newProject struct {
 }
 
 func (a *API) projectOperations() {
-	handle(a, op{id: "list-projects", method: "GET", path: "/projects", tag: "projects", summary: "List projects, newest first"},
+	handle(a, op{id: "list-projects", verb: model.See, method: "GET", path: "/projects", tag: "projects", summary: "List projects, newest first"},
 		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Project]], error) {
 			rows, err := a.Relay.Projects(ctx, who, in.After, in.Limit+1)
 			return answer(paged(rows, in.Limit, projectRow, func(r relay.ProjectRow) string { return r.ID }), err)
 		})
-	handle(a, op{id: "create-project", method: "POST", path: "/projects", tag: "projects", summary: "Make a project", status: 201},
+	handle(a, op{id: "create-project", verb: model.CreateProjects, method: "POST", path: "/projects", tag: "projects", summary: "Make a project", status: 201},
 		func(ctx context.Context, who model.Actor, in *struct{ Body newProject }) (*body[Project], error) {
 			p := model.Project{
 				Title: in.Body.Title, Forwarding: in.Body.Forwarding, Hold: time.Duration(in.Body.Hold) * time.Second,
@@ -76,7 +76,7 @@ func (a *API) projectOperations() {
 			p, err := a.Relay.CreateProject(ctx, who, p)
 			return answer(projectShape(p), err)
 		})
-	handle(a, op{id: "get-project", method: "GET", path: "/projects/{project}", tag: "projects", summary: "Look at a project"},
+	handle(a, op{id: "get-project", verb: model.See, method: "GET", path: "/projects/{project}", tag: "projects", summary: "Look at a project"},
 		func(ctx context.Context, who model.Actor, in *ProjectID) (*body[Project], error) {
 			p, err := a.Relay.Project(ctx, who, in.Project)
 			return answer(projectShape(p), err)
@@ -126,21 +126,21 @@ type (
 )
 
 func (a *API) whisperOperations() {
-	handle(a, op{id: "list-whispers", method: "GET", path: "/projects/{project}/whispers", tag: "whispers", summary: "List a project's whispers, newest first"},
+	handle(a, op{id: "list-whispers", verb: model.See, method: "GET", path: "/projects/{project}/whispers", tag: "whispers", summary: "List a project's whispers, newest first"},
 		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[WhisperLine]], error) {
 			rows, err := a.Relay.Whispers(ctx, who, in.Project, in.After, in.Limit+1)
 			return answer(paged(rows, in.Limit, whisperLine, func(r relay.WhisperRow) string { return r.ID }), err)
 		})
 	handle(a, op{
-		id: "start-whispers", method: "POST", path: "/projects/{project}/whispers", tag: "whispers", summary: "Start one whisper or several", status: 201,
+		id: "start-whispers", verb: model.Steer, method: "POST", path: "/projects/{project}/whispers", tag: "whispers", summary: "Start one whisper or several", status: 201,
 		more: "Upload the recording, and a picture if there is one, to /uploads/ first.",
 	}, a.start)
-	handle(a, op{id: "preview-orders", method: "POST", path: "/projects/{project}/preview", tag: "whispers", summary: "See the orders that a start would have"},
+	handle(a, op{id: "preview-orders", verb: model.Steer, method: "POST", path: "/projects/{project}/preview", tag: "whispers", summary: "See the orders that a start would have"},
 		func(ctx context.Context, who model.Actor, in *previewInput) (*body[preview], error) {
 			plan, seed, err := a.Relay.Preview(ctx, who, in.Body.request(in.Project))
 			return answer(preview{seed, append([][]string{}, plan.Rows...)}, err)
 		})
-	handle(a, op{id: "get-whisper", method: "GET", path: "/whispers/{whisper}", tag: "whispers", summary: "Look at a whisper, its turns and files"}, a.whisper)
+	handle(a, op{id: "get-whisper", verb: model.See, method: "GET", path: "/whispers/{whisper}", tag: "whispers", summary: "Look at a whisper, its turns and files"}, a.whisper)
 	for _, step := range []struct {
 		name, summary string
 		do            func(context.Context, model.Actor, string) error
@@ -149,7 +149,7 @@ func (a *API) whisperOperations() {
 		{"resume", "Let a paused whisper travel on", a.Relay.Resume},
 		{"end", "Stop a whisper for good", a.Relay.End},
 	} {
-		handle(a, op{id: step.name + "-whisper", method: "POST", path: "/whispers/{whisper}/" + step.name, tag: "whispers", summary: step.summary, more: "Doing it twice is the same as doing it once."},
+		handle(a, op{id: step.name + "-whisper", verb: model.Steer, method: "POST", path: "/whispers/{whisper}/" + step.name, tag: "whispers", summary: step.summary, more: "Doing it twice is the same as doing it once."},
 			func(ctx context.Context, who model.Actor, in *WhisperID) (*body[Whisper], error) {
 				if err := step.do(ctx, who, in.Whisper); err != nil {
 					return nil, err
@@ -205,32 +205,32 @@ type (
 )
 
 func (a *API) boxOperations() {
-	handle(a, op{id: "list-boxes", method: "GET", path: "/boxes", tag: "boxes", summary: "List boxes by name"},
+	handle(a, op{id: "list-boxes", verb: model.SeeBoxes, method: "GET", path: "/boxes", tag: "boxes", summary: "List boxes by name"},
 		func(ctx context.Context, who model.Actor, in *boxPage) (*body[list[Box]], error) {
 			boxes, err := a.Relay.ListBoxes(ctx, who, in.After, in.Search, in.Limit+1)
 			now := a.Now()
 			return answer(paged(boxes, in.Limit, func(d model.Device) Box { return boxShape(d, now) }, func(d model.Device) string { return d.Name }), err)
 		})
-	handle(a, op{id: "get-box", method: "GET", path: "/boxes/{box}", tag: "boxes", summary: "Look at a box"},
+	handle(a, op{id: "get-box", verb: model.SeeBoxes, method: "GET", path: "/boxes/{box}", tag: "boxes", summary: "Look at a box"},
 		a.box)
-	handle(a, op{id: "revoke-box", method: "POST", path: "/boxes/{box}/revoke", tag: "boxes", summary: "Remove a box for good", status: 204},
+	handle(a, op{id: "revoke-box", verb: model.ManageBoxes, method: "POST", path: "/boxes/{box}/revoke", tag: "boxes", summary: "Remove a box for good", status: 204},
 		func(ctx context.Context, who model.Actor, in *BoxID) (*nothing, error) {
 			return &nothing{}, a.Relay.RevokeBox(ctx, who, in.Box)
 		})
-	handle(a, op{id: "list-codes", method: "GET", path: "/codes", tag: "boxes", summary: "List enrolment codes, newest first"},
+	handle(a, op{id: "list-codes", verb: model.ManageBoxes, method: "GET", path: "/codes", tag: "boxes", summary: "List enrolment codes, newest first"},
 		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Code]], error) {
 			codes, err := a.Relay.CodesAfter(ctx, who, in.Limit+1, in.After)
 			now := a.Now()
 			return answer(paged(codes, in.Limit, func(c model.EnrolCode) Code { return codeShape(c, now) }, func(c model.EnrolCode) string { return c.ID }), err)
 		})
-	handle(a, op{id: "create-code", method: "POST", path: "/codes", tag: "boxes", summary: "Make an enrolment code", more: "The code works once, for 24 hours, and is told only here.", status: 201},
+	handle(a, op{id: "create-code", verb: model.ManageBoxes, method: "POST", path: "/codes", tag: "boxes", summary: "Make an enrolment code", more: "The code works once, for 24 hours, and is told only here.", status: 201},
 		func(ctx context.Context, who model.Actor, in *struct{ Body newCode }) (*body[Code], error) {
 			text, row, err := a.Relay.MakeCode(ctx, who, in.Body.Name)
 			shape := codeShape(row, a.Now())
 			shape.Code = protocol.FormatCode(text)
 			return answer(shape, err)
 		})
-	handle(a, op{id: "revoke-code", method: "POST", path: "/codes/{code}/revoke", tag: "boxes", summary: "Make a code useless", status: 204},
+	handle(a, op{id: "revoke-code", verb: model.ManageBoxes, method: "POST", path: "/codes/{code}/revoke", tag: "boxes", summary: "Make a code useless", status: 204},
 		func(ctx context.Context, who model.Actor, in *struct {
 			Code string `path:"code" doc:"The code's id"`
 		}) (*nothing, error) {
@@ -246,7 +246,7 @@ type eventPage struct {
 
 func (a *API) eventOperations() {
 	handle(a, op{
-		id: "list-events", method: "GET", path: "/projects/{project}/history", tag: "events", summary: "List a project's events, oldest first",
+		id: "list-events", verb: model.See, method: "GET", path: "/projects/{project}/history", tag: "events", summary: "List a project's events, oldest first",
 		more: "Give the seq of the last event that you know as since; next is the since of the page that follows.",
 	},
 		func(ctx context.Context, who model.Actor, in *eventPage) (*body[list[Event]], error) {

@@ -106,14 +106,14 @@ func (c personChange) account() auth.AccountChange {
 }
 
 func (a *API) peopleOperations() {
-	handle(a, op{id: "list-people", method: "GET", path: "/people", tag: "people", summary: "List accounts by address"},
+	handle(a, op{id: "list-people", verb: model.ManageUsers, method: "GET", path: "/people", tag: "people", summary: "List accounts by address"},
 		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Person]], error) {
 			users, err := a.People.Users(ctx, who, in.Limit+1, in.After)
 			now := a.Now()
 			return answer(paged(users, in.Limit, func(u model.User) Person { return personShape(u, now) }, func(u model.User) string { return u.Email }), err)
 		})
 	handle(a, op{
-		id: "change-person", method: "PATCH", path: "/people/{user}", tag: "people", summary: "Change what somebody may do, or whether they may sign in",
+		id: "change-person", verb: model.ManageUsers, method: "PATCH", path: "/people/{user}", tag: "people", summary: "Change what somebody may do, or whether they may sign in",
 		more: "All that is named is changed, or nothing. The last administrator stays one.", fields: map[string]string{"end": "ends_at"},
 	}, func(ctx context.Context, who model.Actor, in *struct {
 		User string `path:"user" doc:"The person's id"`
@@ -125,18 +125,18 @@ func (a *API) peopleOperations() {
 		u, err := a.People.ChangeAccount(ctx, who, in.User, in.Body.account())
 		return answer(personShape(u, a.Now()), err)
 	})
-	handle(a, op{id: "list-invitations", method: "GET", path: "/people/invitations", tag: "people", summary: "List invitations to this server, newest first", more: "Those into a project are at projects/{project}/invitations."},
+	handle(a, op{id: "list-invitations", verb: model.ManageUsers, method: "GET", path: "/people/invitations", tag: "people", summary: "List invitations to this server, newest first", more: "Those into a project are at projects/{project}/invitations."},
 		func(ctx context.Context, who model.Actor, in *Paging) (*body[list[Invitation]], error) {
 			return a.invitations(ctx, who, "", *in)
 		})
-	handle(a, op{id: "invite-person", method: "POST", path: "/people/invitations", tag: "people", summary: "Invite somebody to this server", more: "The link works once, for 24 hours. It is mailed, and told here.", status: 201},
+	handle(a, op{id: "invite-person", verb: model.ManageUsers, method: "POST", path: "/people/invitations", tag: "people", summary: "Invite somebody to this server", more: "The link works once, for 24 hours. It is mailed, and told here.", status: 201},
 		func(ctx context.Context, who model.Actor, in *struct{ Body newInvitation }) (*body[Invitation], error) {
 			link, t, err := a.People.Invite(ctx, who, auth.InviteRequest{Email: in.Body.Email, Role: in.Body.Role})
 			shape := invitationShape(t, a.Now())
 			shape.Link = link
 			return answer(shape, err)
 		})
-	handle(a, op{id: "revoke-invitation", method: "POST", path: "/invitations/{invitation}/revoke", tag: "people", summary: "Void an invitation that nobody has used yet", status: 204},
+	handle(a, op{id: "revoke-invitation", verb: model.People, method: "POST", path: "/invitations/{invitation}/revoke", tag: "people", summary: "Void an invitation that nobody has used yet", status: 204},
 		func(ctx context.Context, who model.Actor, in *invitationID) (*nothing, error) {
 			return &nothing{}, a.People.RevokeInvitation(ctx, who, in.Invitation)
 		})
@@ -145,7 +145,7 @@ func (a *API) peopleOperations() {
 			open, err := a.People.OpenSignUp(ctx)
 			return answer(signUp{open}, err)
 		})
-	handle(a, op{id: "set-sign-up", method: "PUT", path: "/sign-up", tag: "people", summary: "Open or close sign-up"},
+	handle(a, op{id: "set-sign-up", verb: model.ManageUsers, method: "PUT", path: "/sign-up", tag: "people", summary: "Open or close sign-up"},
 		func(ctx context.Context, who model.Actor, in *struct{ Body signUp }) (*body[signUp], error) {
 			return answer(in.Body, a.People.SetOpenSignUp(ctx, who, in.Body.Open))
 		})

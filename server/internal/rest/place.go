@@ -88,7 +88,7 @@ type (
 
 func (a *API) placeOperations() {
 	handle(a, op{
-		id: "change-box", method: "PATCH", path: "/boxes/{box}", tag: "boxes", summary: "Change where a box lives and how it behaves there",
+		id: "change-box", verb: model.ManageBoxes, method: "PATCH", path: "/boxes/{box}", tag: "boxes", summary: "Change where a box lives and how it behaves there",
 		more:   "What is not named stays. The box is told as soon as it is online; settled says that it lives by it.",
 		fields: map[string]string{"zone": "waking_hours.time_zone", "wake": "waking_hours.wake", "bed": "waking_hours.bed"},
 	}, func(ctx context.Context, who model.Actor, in *struct {
@@ -103,32 +103,32 @@ func (a *API) placeOperations() {
 		}
 		return a.box(ctx, who, &in.BoxID)
 	})
-	handle(a, op{id: "list-box-checks", method: "GET", path: "/boxes/{box}/checks", tag: "boxes", summary: "List what was found in a box, newest first", more: "The twenty newest are here."},
+	handle(a, op{id: "list-box-checks", verb: model.SeeBoxes, method: "GET", path: "/boxes/{box}/checks", tag: "boxes", summary: "List what was found in a box, newest first", more: "The twenty newest are here."},
 		func(ctx context.Context, who model.Actor, in *boxRows) (*body[list[BoxCheck]], error) {
 			past, err := a.Relay.BoxPast(ctx, who, in.Box)
 			return answer(paged(pageAfter(past.Checks, in.Paging, checkID), in.Limit, checkShape, checkID), err)
 		})
-	handle(a, op{id: "list-box-reports", method: "GET", path: "/boxes/{box}/reports", tag: "boxes", summary: "List what befell a box, newest first", more: "The fifty newest are here."},
+	handle(a, op{id: "list-box-reports", verb: model.SeeBoxes, method: "GET", path: "/boxes/{box}/reports", tag: "boxes", summary: "List what befell a box, newest first", more: "The fifty newest are here."},
 		func(ctx context.Context, who model.Actor, in *boxRows) (*body[list[BoxReport]], error) {
 			past, err := a.Relay.BoxPast(ctx, who, in.Box)
 			id := func(r model.BoxReport) string { return r.ID }
 			return answer(paged(pageAfter(past.Reports, in.Paging, id), in.Limit, reportShape, id), err)
 		})
 	handle(a, op{
-		id: "ask-box", method: "POST", path: "/boxes/{box}/requests", tag: "boxes", summary: "Ask a box to look itself through, or to let somebody practise", status: 202,
+		id: "ask-box", verb: model.ManageBoxes, method: "POST", path: "/boxes/{box}/requests", tag: "boxes", summary: "Ask a box to look itself through, or to let somebody practise", status: 202,
 		more: "What is asked for already is not asked twice. The result is the box's next check.",
 	}, func(ctx context.Context, who model.Actor, in *askBox) (*body[BoxRequest], error) {
 		r, err := a.Relay.AskBox(ctx, who, in.Box, in.Body.What, in.Body.Aloud)
 		return answer(requestShape(r), err)
 	})
 	handle(a, op{
-		id: "erase-box", method: "POST", path: "/boxes/{box}/erase", tag: "boxes", summary: "Ask a box to erase all of the study, for good", status: 202,
+		id: "erase-box", verb: model.ManageBoxes, method: "POST", path: "/boxes/{box}/erase", tag: "boxes", summary: "Ask a box to erase all of the study, for good", status: 202,
 		more: "A whisper that still counts on the box is somebody's to decide about first (409).", fields: map[string]string{"typed": "name"},
 	}, func(ctx context.Context, who model.Actor, in *eraseBox) (*body[BoxRequest], error) {
 		r, err := a.Relay.EndBox(ctx, who, in.Box, in.Body.Name)
 		return answer(requestShape(r), err)
 	})
-	handle(a, op{id: "add-first-generation-box", method: "POST", path: "/boxes/first-generation", tag: "boxes", summary: "Add a box of the first generation", more: "docs/first-generation.md says what it can do, and what fences it in.", status: 201},
+	handle(a, op{id: "add-first-generation-box", verb: model.ManageBoxes, method: "POST", path: "/boxes/first-generation", tag: "boxes", summary: "Add a box of the first generation", more: "docs/first-generation.md says what it can do, and what fences it in.", status: 201},
 		func(ctx context.Context, who model.Actor, in *struct{ Body newFirstGen }) (*body[Box], error) {
 			d, err := a.Relay.AddFirstGen(ctx, who, in.Body.Name, strings.Join(in.Body.Networks, " "))
 			return answer(boxShape(d, a.Now()), err)

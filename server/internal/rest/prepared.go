@@ -69,14 +69,14 @@ type (
 )
 
 func (a *API) preparedOperations() {
-	handle(a, op{id: "list-exports", method: "GET", path: "/projects/{project}/exports", tag: "projects", summary: "List a project's exports that the server keeps, newest first"},
+	handle(a, op{id: "list-exports", verb: model.ExportData, method: "GET", path: "/projects/{project}/exports", tag: "projects", summary: "List a project's exports that the server keeps, newest first"},
 		func(ctx context.Context, who model.Actor, in *projectPage) (*body[list[Prepared]], error) {
 			rows, err := a.Relay.Prepared(ctx, who, in.Project)
 			rows = page(rows, in.Paging, func(p model.Prepared, after string) bool { return p.ID < after })
 			return answer(paged(rows, in.Limit, preparedShape, func(p model.Prepared) string { return p.ID }), err)
 		})
 	handle(a, op{
-		id: "prepare-export", method: "POST", path: "/projects/{project}/exports", tag: "projects", summary: "Let the server make an export ready", status: 202,
+		id: "prepare-export", verb: model.ExportData, method: "POST", path: "/projects/{project}/exports", tag: "projects", summary: "Let the server make an export ready", status: 202,
 		more: "For studies that take long to download at once. Look at its state until it is ready; a mail tells, too. The server keeps it for seven days.",
 	}, func(ctx context.Context, who model.Actor, in *struct {
 		ProjectID
@@ -92,12 +92,12 @@ func (a *API) preparedOperations() {
 		}
 		return answer(preparedShape(p), err)
 	})
-	handle(a, op{id: "get-export", method: "GET", path: "/exports/{export}", tag: "projects", summary: "Look where an export stands"},
+	handle(a, op{id: "get-export", verb: model.ExportData, method: "GET", path: "/exports/{export}", tag: "projects", summary: "Look where an export stands"},
 		func(ctx context.Context, who model.Actor, in *exportID) (*body[Prepared], error) {
 			p, err := a.Relay.ExportState(ctx, who, in.Export)
 			return answer(preparedShape(p), err)
 		})
-	handle(a, op{id: "delete-export", method: "DELETE", path: "/exports/{export}", tag: "projects", summary: "Delete an export that the server keeps", status: 204},
+	handle(a, op{id: "delete-export", verb: model.ExportData, method: "DELETE", path: "/exports/{export}", tag: "projects", summary: "Delete an export that the server keeps", status: 204},
 		func(ctx context.Context, who model.Actor, in *exportID) (*nothing, error) {
 			p, err := a.Relay.DropExport(ctx, who, in.Export)
 			if err == nil {
@@ -110,7 +110,7 @@ func (a *API) preparedOperations() {
 func (a *API) preparedRoute() rawRoute {
 	return rawRoute{
 		op: op{
-			id: "fetch-export", method: "GET", path: "/exports/{export}/export.zip", tag: "projects", summary: "Fetch an export that is ready",
+			id: "fetch-export", verb: model.ExportData, method: "GET", path: "/exports/{export}/export.zip", tag: "projects", summary: "Fetch an export that is ready",
 			more: "Takes Range. One that is not ready is refused (409).", errors: []int{http.StatusConflict, http.StatusRequestedRangeNotSatisfiable},
 		},
 		handler: a.fetchExport, kind: "application/zip", params: []*huma.Param{text("path", "export", "The export's id", true)},

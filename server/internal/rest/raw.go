@@ -33,20 +33,20 @@ func (a *API) rawRoutes(g *echo.Group) {
 	project := text("path", "project", "The project's id", true)
 	a.raw = append(a.raw,
 		rawRoute{op: op{
-			id: "get-file", method: "GET", path: "/whispers/{whisper}/files/{file}", tag: "files", summary: "Fetch a recording or a picture",
+			id: "get-file", verb: model.Hear, method: "GET", path: "/whispers/{whisper}/files/{file}", tag: "files", summary: "Fetch a recording or a picture",
 			more: "Takes Range; the strong ETag is the SHA-256 of the bytes.", errors: []int{http.StatusRequestedRangeNotSatisfiable},
 		}, handler: a.file, kind: "application/octet-stream", params: []*huma.Param{whisper, file}},
 		rawRoute{op: op{
-			id: "head-file", method: "HEAD", path: "/whispers/{whisper}/files/{file}", tag: "files", summary: "Ask how long a file is, and its ETag",
+			id: "head-file", verb: model.Hear, method: "HEAD", path: "/whispers/{whisper}/files/{file}", tag: "files", summary: "Ask how long a file is, and its ETag",
 		}, handler: a.file, params: []*huma.Param{whisper, file}},
 		rawRoute{op: op{
-			id: "stream-events", method: "GET", path: "/projects/{project}/events", tag: "events", summary: "Follow a project's events live (server-sent events)",
+			id: "stream-events", verb: model.See, method: "GET", path: "/projects/{project}/events", tag: "events", summary: "Follow a project's events live (server-sent events)",
 			more: "Each event's id is its seq, its data the JSON of list-events. Without since and Last-Event-ID the stream begins now; with either it begins after that seq. Events come in order, none twice, none left out. A comment comes every 15 seconds.",
 		}, handler: a.stream, kind: "text/event-stream", params: []*huma.Param{project,
 			{In: "query", Name: "since", Description: "The seq after which to begin", Schema: &huma.Schema{Type: huma.TypeInteger}},
 			text("header", "Last-Event-ID", "As since; a browser sends it by itself", false)}},
 		rawRoute{op: op{
-			id: "upload", method: "POST", path: "/uploads/", tag: "files", summary: "Upload a file for a start, by tus 1.0", status: http.StatusCreated,
+			id: "upload", verb: model.Steer, method: "POST", path: "/uploads/", tag: "files", summary: "Upload a file for a start, by tus 1.0", status: http.StatusCreated,
 			more:   "Send Tus-Resumable: 1.0.0, Upload-Length, and Upload-Metadata with role (audio or image) and, better, sha256, each in base64. With Content-Type: application/offset+octet-stream the whole file may be the body. The upload's id is the last part of Location. A large file is sent in parts by PATCH to that address.",
 			errors: []int{http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, protocol.StatusDigestMismatch},
 		}, handler: upload, params: []*huma.Param{

@@ -158,10 +158,21 @@ func (a *API) authenticated(ctx huma.Context, next func(huma.Context)) {
 	c := humaecho.Unwrap(ctx)
 	who, err := a.Tokens.AuthenticateToken(ctx.Context(), ctx.Header("Authorization"), c.RealIP())
 	if err != nil {
-		c.Error(err)
+		c.Error(needsToken(c, err))
 		return
 	}
 	next(huma.WithValue(ctx, contextKey{}, who))
+}
+
+// needsToken says in a header how to prove who asks, where nobody did (RFC 6750).
+func needsToken(c echo.Context, err error) error {
+	if e, ok := model.AsError(err); ok && e.Code == protocol.CodeSignIn {
+		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="illumi"`)
+		if c.Request().Header.Get("Authorization") == "" {
+			return model.Refuse(protocol.CodeSignIn, "This address needs a token.", e.Next)
+		}
+	}
+	return err
 }
 
 // withToken is authenticated for plain routes.
@@ -170,7 +181,7 @@ func (a *API) withToken(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		who, err := a.Tokens.AuthenticateToken(r.Context(), r.Header.Get("Authorization"), c.RealIP())
 		if err != nil {
-			return err
+			return needsToken(c, err)
 		}
 		c.SetRequest(r.WithContext(context.WithValue(r.Context(), contextKey{}, who)))
 		return next(c)

@@ -105,13 +105,13 @@ var settingNames = map[string]string{
 }
 
 func (a *API) settingOperations() {
-	handle(a, op{id: "get-settings", method: "GET", path: "/projects/{project}/settings", tag: "projects", summary: "Look at a project's settings"},
+	handle(a, op{id: "get-settings", verb: model.Settle, method: "GET", path: "/projects/{project}/settings", tag: "projects", summary: "Look at a project's settings"},
 		func(ctx context.Context, who model.Actor, in *ProjectID) (*body[ProjectSettings], error) {
 			p, err := a.Relay.SettledProject(ctx, who, in.Project)
 			return answer(settingsShape(p), err)
 		})
 	handle(a, op{
-		id: "change-settings", method: "PATCH", path: "/projects/{project}/settings", tag: "projects", summary: "Change some of a project's settings",
+		id: "change-settings", verb: model.Settle, method: "PATCH", path: "/projects/{project}/settings", tag: "projects", summary: "Change some of a project's settings",
 		more: "What is not named stays. Whispers that are on their way keep what they took along.", fields: settingNames,
 	}, func(ctx context.Context, who model.Actor, in *struct {
 		ProjectID

@@ -3,6 +3,8 @@ package rest
 import (
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"illumi/protocol"
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
@@ -213,20 +215,44 @@ func codeShape(c model.EnrolCode, now time.Time) Code {
 	return Code{ID: c.ID, Name: c.Label, State: c.State(now), CreatedAt: c.CreatedAt.UTC(), ExpiresAt: c.ExpiresAt.UTC()}
 }
 
+// EventType is the kind of an event; model has the one list of them.
+type EventType string
+
+// Schema describes it.
+func (EventType) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, name := range model.EventNames() {
+		s.Enum = append(s.Enum, name)
+	}
+	return s
+}
+
 // Event is a line of a project's history.
 type Event struct {
 	Seq     int64     `json:"seq" doc:"Rises by one with each event of the project; a stream resumes by it"`
 	ID      string    `json:"id" doc:"Its id"`
-	Type    string    `json:"type" doc:"What happened" example:"received"`
+	Type    EventType `json:"type" doc:"What happened; docs/api.md says what each means" example:"received"`
 	Project string    `json:"project" doc:"Where"`
 	Whisper string    `json:"whisper,omitempty" doc:"Of which whisper"`
 	Hop     string    `json:"hop,omitempty" doc:"Of which turn"`
 	Box     string    `json:"box,omitempty" doc:"At which box"`
+	By      string    `json:"by,omitempty" doc:"The id of the person who did it"`
+	Person  string    `json:"person,omitempty" doc:"The id of the person whom it befell, of joined, role changed and left"`
+	Reason  string    `json:"reason,omitempty" doc:"Why, where somebody decided and said so"`
 	At      time.Time `json:"at" doc:"When"`
 }
 
 func eventShape(e model.Event) Event {
-	return Event{e.Seq, e.ID, e.Kind, e.ProjectID, e.WhisperID, e.HopID, e.DeviceID, e.At.UTC()}
+	out := Event{
+		Seq: e.Seq, ID: e.ID, Type: EventType(e.Kind), Project: e.ProjectID, Whisper: e.WhisperID, Hop: e.HopID, Box: e.DeviceID, By: e.UserID, At: e.At.UTC(),
+	}
+	switch e.Kind {
+	case model.EventJoined, model.EventRoleChanged, model.EventLeft:
+		out.Person = e.Detail
+	case model.EventWaited, model.EventSkipped, model.EventReplaced, model.EventPostponed, model.EventEndDecided:
+		out.Reason = e.Detail
+	}
+	return out
 }
 
 func when(t time.Time) *time.Time {

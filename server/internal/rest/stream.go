@@ -28,13 +28,20 @@ func (a *API) stream(c echo.Context) error {
 	ctx, project := c.Request().Context(), c.Param("project")
 	who := actor(ctx)
 	last, err := since(c)
+	if err == nil {
+		err = onlyParameters(c, "since")
+	}
 	if err != nil {
 		return err
 	}
 	sub := a.Bus.Subscribe(bus.Project(project))
 	defer sub.Close()
-	if last < 0 {
-		last, err = a.Relay.LastEvent(ctx, who, project)
+	newest, err := a.Relay.LastEvent(ctx, who, project)
+	switch {
+	case last < 0:
+		last = newest
+	case err == nil && last > newest: // from before an older copy of the database was put back
+		err = model.RefuseField("since", "There is no such event yet.", "Read the history, and begin anew after its last event.")
 	}
 	events, failed := a.Relay.EventsSince(ctx, who, project, max(last, 0), streamed)
 	if err == nil {

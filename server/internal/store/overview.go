@@ -40,3 +40,21 @@ func (tx *Tx) Needs(ctx context.Context, userID string, at time.Time, limit int)
 	}
 	return list(rows, whisperOf)
 }
+
+// WaitingIn is Waiting for one project. Index whispers_waiting.
+func (tx *Tx) WaitingIn(ctx context.Context, projectID string, limit int) ([]WhisperRow, error) {
+	rows, err := tx.q.WaitingOfProject(ctx, sqlcgen.WaitingOfProjectParams{ProjectID: projectID, Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list what waits in a project")
+	}
+	return list(rows, whisperOf)
+}
+
+// NeedsIn is Needs for one project. Index whispers_project_needs.
+func (tx *Tx) NeedsIn(ctx context.Context, projectID string, limit int) ([]WhisperRow, error) {
+	rows, err := tx.q.NeedsOfProject(ctx, sqlcgen.NeedsOfProjectParams{ProjectID: projectID, Limit: page(limit)})
+	if err != nil {
+		return nil, wrap(err, "list what needs somebody in a project")
+	}
+	return list(rows, whisperOf)
+}

@@ -123,6 +123,64 @@ func (q *Queries) NeedsOfMember(ctx context.Context, arg NeedsOfMemberParams) ([
 	return items, nil
 }
 
+const needsOfProject = `-- name: NeedsOfProject :many
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE project_id = ? AND needs_at > 0 ORDER BY needs_at, id LIMIT ?
+`
+
+type NeedsOfProjectParams struct {
+	ProjectID string
+	Limit     int32
+}
+
+func (q *Queries) NeedsOfProject(ctx context.Context, arg NeedsOfProjectParams) ([]Whisper, error) {
+	rows, err := q.db.QueryContext(ctx, needsOfProject, arg.ProjectID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Whisper
+	for rows.Next() {
+		var i Whisper
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.Title,
+			&i.State,
+			&i.Forwarding,
+			&i.HoldUs,
+			&i.OrderAlgorithm,
+			&i.OrderSeed,
+			&i.OrderInput,
+			&i.StartedBy,
+			&i.StartKey,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.CompletedAt,
+			&i.EndedAt,
+			&i.Version,
+			&i.NHops,
+			&i.NAnswered,
+			&i.NOver,
+			&i.AtPosition,
+			&i.AtDevice,
+			&i.AtState,
+			&i.AtSince,
+			&i.Policy,
+			&i.NeedsAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const waitingAll = `-- name: WaitingAll :many
 SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE state = 'travelling' ORDER BY at_since, id LIMIT ?
 `
@@ -190,6 +248,64 @@ type WaitingOfMemberParams struct {
 
 func (q *Queries) WaitingOfMember(ctx context.Context, arg WaitingOfMemberParams) ([]Whisper, error) {
 	rows, err := q.db.QueryContext(ctx, waitingOfMember, arg.UserID, arg.At, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Whisper
+	for rows.Next() {
+		var i Whisper
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.Title,
+			&i.State,
+			&i.Forwarding,
+			&i.HoldUs,
+			&i.OrderAlgorithm,
+			&i.OrderSeed,
+			&i.OrderInput,
+			&i.StartedBy,
+			&i.StartKey,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.CompletedAt,
+			&i.EndedAt,
+			&i.Version,
+			&i.NHops,
+			&i.NAnswered,
+			&i.NOver,
+			&i.AtPosition,
+			&i.AtDevice,
+			&i.AtState,
+			&i.AtSince,
+			&i.Policy,
+			&i.NeedsAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const waitingOfProject = `-- name: WaitingOfProject :many
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE project_id = ? AND state = 'travelling' ORDER BY at_since, id LIMIT ?
+`
+
+type WaitingOfProjectParams struct {
+	ProjectID string
+	Limit     int32
+}
+
+func (q *Queries) WaitingOfProject(ctx context.Context, arg WaitingOfProjectParams) ([]Whisper, error) {
+	rows, err := q.db.QueryContext(ctx, waitingOfProject, arg.ProjectID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
