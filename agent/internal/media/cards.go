@@ -27,7 +27,7 @@ type Card struct {
 
 	index  int
 	driver string
-	twin   bool // another card has the same name
+	twin   bool // another card has the same name, and the ids are numbers of the moment
 }
 
 // Key is what to write into the configuration for this card: its id, or its
@@ -86,7 +86,7 @@ func Cards(root string) ([]Card, error) {
 			return nil, fmt.Errorf("list sound cards: %w", err)
 		}
 		for j := range cards[:i] {
-			if cards[i].Name == cards[j].Name {
+			if cards[i].Name == cards[j].Name && stem(cards[i].ID) == stem(cards[j].ID) {
 				cards[i].twin, cards[j].twin = true, true
 			}
 		}
@@ -197,6 +197,12 @@ func PickSpeaker(cards []Card, want string) (c Card, warning string, err error) 
 }
 
 var errNoCard = errors.New("no sound card can do this")
+
+// numbered is how the kernel tells apart ids that would be the same: "Device",
+// "Device_1". Ids that differ in more were given to the cards by somebody.
+var numbered = regexp.MustCompile(`_\d+$`)
+
+func stem(id string) string { return numbered.ReplaceAllString(id, "") }
 
 func pick(cards []Card, want, part string, can func(Card) []int) (Card, string, bool) {
 	able := slices.DeleteFunc(slices.Clone(cards), func(c Card) bool { return len(can(c)) == 0 })

@@ -107,6 +107,7 @@ func TestPick_NamedElseOnlyElseLikeliest(t *testing.T) {
 		{"gone", []fakeCard{hdmi, usbMic}, "Seeed", "Device", "Device", `microphone "Seeed" is not there`},
 		{"twins by id", []fakeCard{usbMic, twinMic}, "Device", "Device", "Device", "write microphone: usb:1-1.2"},
 		{"twins by socket", []fakeCard{usbMic, twinMic}, "usb:1-1.4", "Device_1", "Device", ""},
+		{"named apart by somebody", []fakeCard{{id: "Mic", name: "Loopback", pcm: []string{"pcm0c"}}, {id: "Speaker", name: "Loopback", pcm: []string{"pcm0c", "pcm0p"}}}, "Mic", "Mic", "Speaker", ""},
 		{"twins, unnamed", []fakeCard{usbMic, twinMic}, "", "Device", "Device", "more than one microphone"},
 	}
 	for _, c := range cases {
