@@ -77,12 +77,13 @@ type program struct {
 	logLevel      string
 	plain         bool
 
-	transient bool // a line of doing stands on the terminal
+	service   func(context.Context) error // starts it; systemd's but in tests
+	transient bool                        // a line of doing stands on the terminal
 }
 
 // Run runs the program and returns its exit code.
 func Run(ctx context.Context, args []string, stdio Stdio, env []string) int {
-	p := &program{stdio: stdio, env: env, root: "/"}
+	p := &program{stdio: stdio, env: env, root: "/", service: startService}
 	return p.run(ctx, args)
 }
 
@@ -249,6 +250,14 @@ type defaults struct{ config, state string }
 
 var installed = defaults{config: "/etc/illumi/agent.yaml", state: "/var/lib/illumi-agent"}
 
+// rooted is a full path of this machine; others are below the folder we are in.
+func (p *program) rooted(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Join(p.root, name)
+	}
+	return name
+}
+
 // load reads the settings and says in which file they are.
 func (p *program) load(def defaults) (config.Config, string, error) {
 	file := p.config
@@ -257,7 +266,7 @@ func (p *program) load(def defaults) (config.Config, string, error) {
 	case p.state != "":
 		file = filepath.Join(p.state, "agent.yaml")
 	default:
-		file = def.config
+		file = p.rooted(def.config)
 	}
 	flags := map[string]string{}
 	if p.state != "" {
@@ -269,7 +278,7 @@ func (p *program) load(def defaults) (config.Config, string, error) {
 	if p.plain {
 		flags["plain"] = "true"
 	}
-	c, err := config.Load(config.Options{File: file, Env: p.env, Flags: flags, StateDir: def.state})
+	c, err := config.Load(config.Options{File: file, Env: p.env, Flags: flags, StateDir: p.rooted(def.state)})
 	return c, file, inSettings(err)
 }
 

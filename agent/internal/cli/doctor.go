@@ -117,8 +117,8 @@ var marks = map[protocol.Verdict]string{
 // itemText is one part, and below it what is to be done. A width of 0 breaks no
 // line; where there is little room the texts stand below the part.
 func itemText(i protocol.CheckItem, width int) string {
-	const margin = 21
-	head, indent := fmt.Sprintf("%-7s %-12s ", marks[i.Verdict], i.Part), margin
+	const margin = 24
+	head, indent := fmt.Sprintf("%-7s %-15s ", marks[i.Verdict], i.Part), margin
 	s := wrap(head+i.Text, width, margin)
 	if width > 0 && width < narrow {
 		indent = narrowMargin

@@ -88,9 +88,9 @@ func TestParagraphs(t *testing.T) {
 func TestItemText(t *testing.T) {
 	i := protocol.CheckItem{Part: "microphone", Verdict: protocol.VerdictFailed, Text: "There is no microphone.", Next: "Plug one in; the box cannot hear without it."}
 	for width, want := range map[int]string{
-		0:  "FAILED  microphone   There is no microphone.\n                     → Plug one in; the box cannot hear without it.",
+		0:  "FAILED  microphone      There is no microphone.\n                        → Plug one in; the box cannot hear without it.",
 		40: "FAILED  microphone\n    There is no microphone.\n    → Plug one in; the box cannot hear\n      without it.",
-		60: "FAILED  microphone   There is no microphone.\n                     → Plug one in; the box cannot hear\n                       without it.",
+		60: "FAILED  microphone      There is no microphone.\n                        → Plug one in; the box cannot hear\n                          without it.",
 	} {
 		if got := itemText(i, width); got != want {
 			t.Errorf("in %d:\n%s\nwant\n%s", width, got, want)

@@ -17,7 +17,7 @@ const answerWait = 30 * time.Second
 // enrolled whatever comes out.
 func (p *program) proveBox(ctx context.Context, test bool, installer string) error {
 	p.doing(label("Service"))
-	err := startService(ctx)
+	err := p.service(ctx)
 	if errors.Is(err, errNoService) {
 		return p.say("Next: illumi-agent run%s", p.where())
 	}
