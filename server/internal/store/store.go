@@ -83,6 +83,9 @@ func open(ctx context.Context, o Options, schema fs.FS) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if !o.AsItIs {
+		s.warnOfForgetting(ctx)
+	}
 	return s, nil
 }
 
