@@ -198,11 +198,11 @@ func PickSpeaker(cards []Card, want string) (c Card, warning string, err error) 
 
 var errNoCard = errors.New("no sound card can do this")
 
-// numbered is how the kernel tells apart ids that would be the same: "Device",
+// ordinal is how the kernel tells apart ids that would be the same: "Device",
 // "Device_1". Ids that differ in more were given to the cards by somebody.
-var numbered = regexp.MustCompile(`_\d+$`)
+var ordinal = regexp.MustCompile(`_\d+$`)
 
-func stem(id string) string { return numbered.ReplaceAllString(id, "") }
+func stem(id string) string { return ordinal.ReplaceAllString(id, "") }
 
 func pick(cards []Card, want, part string, can func(Card) []int) (Card, string, bool) {
 	able := slices.DeleteFunc(slices.Clone(cards), func(c Card) bool { return len(can(c)) == 0 })
