@@ -16,6 +16,7 @@ func (d *Daemon) syncClips() {
 		return
 	}
 	d.clipping = true
+	wanted := d.settings.Clips
 	d.wait.Go(func() {
 		pause := retry.Backoff{Min: 5 * time.Second, Max: 10 * time.Minute}
 		for {
@@ -26,6 +27,9 @@ func (d *Daemon) syncClips() {
 					if err == nil {
 						d.clipSet = set
 						d.hurryStatus()
+					}
+					if d.settings.Clips != wanted {
+						d.syncClips() // it changed meanwhile
 					}
 				})
 				return

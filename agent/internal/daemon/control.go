@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,16 +74,18 @@ func (d *Daemon) serve(ctx context.Context, c net.Conn) {
 		return
 	}
 	in := bufio.NewReader(c)
-	line, err := in.ReadBytes('\n')
+	line, err := in.ReadSlice('\n') // what is longer than its 4 kB is no question
 	if err != nil {
 		return
 	}
+	line = bytes.Clone(line)
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
 		return
 	}
 	out := json.NewEncoder(c)
 	tell := func(t Told) {
-		if out.Encode(t) != nil {
+		// A command that was stopped with Ctrl-Z must not keep the box.
+		if errors.Join(c.SetWriteDeadline(time.Now().Add(10*time.Second)), out.Encode(t)) != nil {
 			cancel()
 		}
 	}

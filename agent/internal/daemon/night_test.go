@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -129,7 +130,20 @@ func TestClock_Jumps(t *testing.T) {
 type room struct {
 	mu   sync.Mutex
 	free int64
-	err  error // of every change
+	err  error  // of every change
+	name string // or only of files that are called so
+}
+
+// only breaks files that are called so.
+func (r *room) only(name string) { r.mu.Lock(); defer r.mu.Unlock(); r.err, r.name = syscall.EIO, name }
+
+func (r *room) fault(_ spool.Op, name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if strings.Contains(name, r.name) {
+		return r.err
+	}
+	return nil
 }
 
 func (r *room) set(free int64, err error) {
@@ -145,7 +159,7 @@ func (r *room) use(t *testing.T, dir string) func(o *Options) {
 		o.Spool, err = spool.Open(spool.Options{
 			Dir: dir, Rescan: 200 * time.Millisecond,
 			Free:  func(string) (int64, error) { r.mu.Lock(); defer r.mu.Unlock(); return r.free, nil },
-			Fault: func(spool.Op, string) error { r.mu.Lock(); defer r.mu.Unlock(); return r.err },
+			Fault: r.fault,
 		})
 		must(t, err)
 	}

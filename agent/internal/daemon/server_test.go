@@ -48,6 +48,7 @@ type server struct {
 	recall    int    // status of take-backs; 0 is 200
 	dropped   int    // take-backs to carry out without an answer
 	requests  int    // of any kind
+	onClips   func() // with its list given
 	onReceipt func() // after a reply was stored, before its answer
 }
 
@@ -61,7 +62,12 @@ func newServer(t *testing.T) *server {
 	mux.HandleFunc("HEAD "+protocol.PathUploads+"{id}", s.head)
 	mux.HandleFunc("PATCH "+protocol.PathUploads+"{id}", s.patch)
 	mux.HandleFunc("POST "+protocol.PathChecks, s.handIn)
-	mux.HandleFunc("GET "+protocol.PathClips, func(w http.ResponseWriter, _ *http.Request) { answer(w, s.s.clips) })
+	mux.HandleFunc("GET "+protocol.PathClips, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, s.s.clips)
+		if s.onClips != nil {
+			s.onClips()
+		}
+	})
 	mux.HandleFunc("GET "+protocol.PathClips+"/{digest}", s.getMedia)
 	mux.HandleFunc("PUT "+protocol.PathHops+"{hop}/reply", s.put)
 	mux.HandleFunc("DELETE "+protocol.PathHops+"{hop}/reply/{reply}", s.takeBack)

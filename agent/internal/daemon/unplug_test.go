@@ -155,6 +155,9 @@ func unplug(t *testing.T, part Part, at place) {
 		if now.Phase == flow.MicFault {
 			fault.Store(true)
 		}
+		if b.face.said(flow.SaySent) && len(s.snapshot().replies) == 0 { // people.md A3
+			t.Errorf("in %s it says that it is sent, and the server has nothing", now.Phase)
+		}
 		if now.Phase != at.phase || !now.Restored {
 			return
 		}

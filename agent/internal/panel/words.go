@@ -27,6 +27,8 @@ var words = map[flow.Phase]string{
 	flow.Paused:     "The box is resting.",
 	flow.Ended:      "The study has ended.",
 	flow.MicFault:   "The microphone does not work.",
+
+	flow.SelfTesting: "Testing itself, with somebody who presses when asked.",
 }
 
 // Words gives a state in plain words; of a state that has none its name.
