@@ -94,7 +94,11 @@ func (tx *Tx) Devices(ctx context.Context, limit int, after, search string) ([]m
 	if part := fold(search); part == "" {
 		rows, err = tx.q.Devices(ctx, sqlcgen.DevicesParams{AfterName: fold(after), Limit: page(limit)})
 	} else {
-		rows, err = tx.q.DevicesLike(ctx, sqlcgen.DevicesLikeParams{AfterName: fold(after), Part: part, Limit: page(limit)})
+		var names []string
+		names, err = tx.q.DeviceNamesLike(ctx, sqlcgen.DeviceNamesLikeParams{AfterName: fold(after), Part: part, Limit: page(limit)})
+		if err == nil && len(names) > 0 {
+			rows, err = tx.q.DevicesByNames(ctx, names)
+		}
 	}
 	if err != nil {
 		return nil, wrap(err, "list devices")

@@ -96,7 +96,7 @@ var walks = map[string]string{
 var indexes = map[string]string{
 	"Users": "users_email", "CountUsersInRole": "users_role", "RevokeUserSessions": "sessions_user", "PurgeSessions": "sessions_expires",
 	"PurgeThrottles": "throttles_ends", "ProjectsAll": "PRIMARY", "ProjectsOfMember": "members_user", "Devices": "devices_name_key",
-	"DevicesLike": "devices_name_key", "DeviceByName": "devices_name_key", "DeviceByBoard": "devices_board",
+	"DeviceNamesLike": "devices_name_key", "DevicesByNames": "devices_name_key", "DeviceByName": "devices_name_key", "DeviceByBoard": "devices_board",
 	"DeviceBySecretHash": "devices_secret_hash", "Codes": "PRIMARY", "CodeByHash": "codes_code_hash", "Whispers": "whispers_project",
 	"WhisperByStartKey": "whispers_start_key", "HopsOfWhisper": "hops_position", "NextReadyHop": "hops_queued",
 	"IdleDevicesWithTurn": "hops_waiting", "DueHops": "hops_due", "NextDue": "hops_due", "OffersSince": "hops_seq",

@@ -19,9 +19,12 @@ SELECT * FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC
 -- name: Devices :many
 SELECT * FROM devices WHERE name_key > sqlc.arg(after_name) ORDER BY name_key LIMIT ?;
 
--- name: DevicesLike :many
-SELECT * FROM devices WHERE name_key > sqlc.arg(after_name) AND INSTR(name_key, sqlc.arg(part)) > 0
+-- name: DeviceNamesLike :many
+SELECT name_key FROM devices WHERE name_key > sqlc.arg(after_name) AND INSTR(name_key, sqlc.arg(part)) > 0
 ORDER BY name_key LIMIT ?;
+
+-- name: DevicesByNames :many
+SELECT * FROM devices WHERE name_key IN (sqlc.slice('names')) ORDER BY name_key;
 
 -- name: TouchDevice :execrows
 UPDATE devices SET

@@ -8,6 +8,7 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
+	"strings"
 )
 
 const bumpDevice = `-- name: BumpDevice :execrows
@@ -176,6 +177,40 @@ func (q *Queries) DeviceBySecretHash(ctx context.Context, secretHash string) (De
 	return i, err
 }
 
+const deviceNamesLike = `-- name: DeviceNamesLike :many
+SELECT name_key FROM devices WHERE name_key > ? AND INSTR(name_key, ?) > 0
+ORDER BY name_key LIMIT ?
+`
+
+type DeviceNamesLikeParams struct {
+	AfterName string
+	Part      string
+	Limit     int32
+}
+
+func (q *Queries) DeviceNamesLike(ctx context.Context, arg DeviceNamesLikeParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, deviceNamesLike, arg.AfterName, arg.Part, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name_key string
+		if err := rows.Scan(&name_key); err != nil {
+			return nil, err
+		}
+		items = append(items, name_key)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const devices = `-- name: Devices :many
 SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
 `
@@ -231,19 +266,22 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 	return items, nil
 }
 
-const devicesLike = `-- name: DevicesLike :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key > ? AND INSTR(name_key, ?) > 0
-ORDER BY name_key LIMIT ?
+const devicesByNames = `-- name: DevicesByNames :many
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key IN (/*SLICE:names*/?) ORDER BY name_key
 `
 
-type DevicesLikeParams struct {
-	AfterName string
-	Part      string
-	Limit     int32
-}
-
-func (q *Queries) DevicesLike(ctx context.Context, arg DevicesLikeParams) ([]Device, error) {
-	rows, err := q.db.QueryContext(ctx, devicesLike, arg.AfterName, arg.Part, arg.Limit)
+func (q *Queries) DevicesByNames(ctx context.Context, names []string) ([]Device, error) {
+	query := devicesByNames
+	var queryParams []interface{}
+	if len(names) > 0 {
+		for _, v := range names {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:names*/?", strings.Repeat(",?", len(names))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:names*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}
