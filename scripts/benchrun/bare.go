@@ -25,12 +25,18 @@ const bareName = "bare-server"
 
 // serveBare is the least that a websocket server in Go can be with gorilla's
 // defaults: one goroutine a connection, which sends back what comes. It prints
-// its address when it can be reached.
-func serveBare(ctx context.Context, address string, out io.Writer) error {
+// its address when it can be reached. On the second address it is the least that
+// any server in Go can be: a goroutine for each connection, which reads.
+func serveBare(ctx context.Context, address, floor string, out io.Writer) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	low, err := net.Listen("tcp", floor)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), l.Close())
+	}
+	go serveFloor(low)
 	upgrader := websocket.Upgrader{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -48,7 +54,7 @@ func serveBare(ctx context.Context, address string, out io.Writer) error {
 		}
 	})
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // nobody's work is lost
+	stop := context.AfterFunc(ctx, func() { _, _ = srv.Close(), low.Close() }) // nobody's work is lost
 	defer stop()
 	if _, err := fmt.Fprintln(out, "http://"+l.Addr().String()); err != nil {
 		return err
@@ -59,10 +65,29 @@ func serveBare(ctx context.Context, address string, out io.Writer) error {
 	return nil
 }
 
+// serveFloor reads, until the listener is closed.
+func serveFloor(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			for one := make([]byte, 1); ; {
+				if _, err := c.Read(one); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
 // bareServer is the bare gorilla server as a process.
 type bareServer struct {
-	cmd  *exec.Cmd
-	base string
+	cmd   *exec.Cmd
+	base  string
+	floor string // host:port where it only reads
 }
 
 func startBare(ctx context.Context) (*bareServer, error) {
@@ -70,7 +95,11 @@ func startBare(ctx context.Context) (*bareServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &bareServer{base: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	low, err := world.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &bareServer{base: fmt.Sprintf("http://127.0.0.1:%d", port), floor: fmt.Sprintf("127.0.0.1:%d", low)}
 	return s, s.again(ctx)
 }
 
@@ -80,7 +109,7 @@ func (s *bareServer) again(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	s.cmd = exec.CommandContext(ctx, self, bareName, strings.TrimPrefix(s.base, "http://"))
+	s.cmd = exec.CommandContext(ctx, self, bareName, strings.TrimPrefix(s.base, "http://"), s.floor)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()

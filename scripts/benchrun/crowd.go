@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,7 +26,7 @@ type crowd struct {
 	stop  context.CancelFunc
 	all   sync.WaitGroup
 	lost  atomic.Int64 // connections that ended before the crowd did
-	conns []*websocket.Conn
+	conns []io.Closer
 }
 
 func newCrowd(ctx context.Context) *crowd {
@@ -36,8 +38,10 @@ func newCrowd(ctx context.Context) *crowd {
 // close ends all connections and waits.
 func (c *crowd) close() {
 	c.stop()
-	for _, ws := range c.conns {
-		_ = ws.Close() // it may have ended
+	for _, conn := range c.conns {
+		if conn != nil {
+			_ = conn.Close() // it may have ended
+		}
 	}
 	c.all.Wait()
 }
@@ -53,6 +57,19 @@ func (c *crowd) join(base string, boxes []*world.Box) error {
 // joinBare connects n clients to the bare server.
 func (c *crowd) joinBare(base string, n int) error {
 	return c.many(n, func(int) (*websocket.Conn, error) { return dialBare(c.ctx, base) }, c.liveBare)
+}
+
+// joinFloor connects n clients to the bare server's other address.
+func (c *crowd) joinFloor(address string, n int) error {
+	conns := make([]io.Closer, n)
+	defer func() { c.conns = append(c.conns, conns...) }()
+	return each(n, connectors, func(i int) error {
+		conn, err := (&net.Dialer{}).DialContext(c.ctx, "tcp", address)
+		if err == nil {
+			conns[i] = conn
+		}
+		return err
+	})
 }
 
 func (c *crowd) many(n int, dial func(int) (*websocket.Conn, error), live func(*websocket.Conn)) error {

@@ -29,6 +29,7 @@ type measurement struct {
 
 var measurements = []measurement{
 	{"memory", "memory for each idle connected box, beside a bare gorilla server", 30 * time.Minute, memory},
+	{"floor", "memory for each idle connection of the least servers there can be in Go", 10 * time.Minute, floor},
 	{"reconnect", "2,000 boxes come back after a restart, beside a bare gorilla server", 15 * time.Minute, reconnect},
 	{"handoff", "from the last byte of a reply to the offer at the next box, beside fsync and commit", 10 * time.Minute, handOff},
 	{"hops", "hops a second with 10 and with 200 boxes", 15 * time.Minute, hops},
@@ -52,8 +53,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	if len(args) == 2 && args[0] == bareName { // the other server of the comparison, started by ourselves
-		if err := serveBare(ctx, args[1], os.Stdout); err != nil {
+	if len(args) == 3 && args[0] == bareName { // the other server of the comparison, started by ourselves
+		if err := serveBare(ctx, args[1], args[2], os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}

@@ -74,6 +74,32 @@ func memory(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
+// floor weighs what no server of ours can go below: a goroutine that reads from
+// a connection, and the same as a websocket in gorilla's way.
+func floor(ctx context.Context, b *bench) (err error) {
+	bare, err := startBare(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { both(&err, bare.end) }()
+	for name, join := range map[string]func(c *crowd, from, to int) error{
+		"a bare TCP server":     func(c *crowd, from, to int) error { return c.joinFloor(bare.floor, to-from) },
+		"a bare gorilla server": func(c *crowd, from, to int) error { return c.joinBare(bare.base, to-from) },
+	} {
+		if err := errors.Join(bare.end(), bare.again(ctx)); err != nil {
+			return err
+		}
+		all, err := weigh(ctx, bare.cmd.Process.Pid, bare.base, bareSettleTime, join)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		for i, n := range memorySteps {
+			b.say("%s, %d connections: %.1f KB each, %.1f KB at the top of the cycle", name, n, kb(all[i].settled), kb(all[i].full))
+		}
+	}
+	return nil
+}
+
 func kb(bytes float64) float64 { return bytes / 1024 }
 
 // weight is bytes: settled, when the garbage is collected and given back, and
