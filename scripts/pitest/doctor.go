@@ -16,10 +16,10 @@ import (
 
 // parts are what doctor has a verdict on; an emulated Pi has no printer, and
 // its network is no real Wi-Fi.
-var parts = []string{"board", "buttons", "lights", "microphone", "loudspeaker", "camera", "screen", "printer", "sentences",
+var parts = []string{"buttons", "lights", "microphone", "loudspeaker", "camera", "screen", "printer", "sentences",
 	"disk", "memory card", "power", "temperature", "clock", "Wi-Fi", "server", "line"}
 
-var mayLack = []string{"board", "printer", "power", "temperature", "memory card", "Wi-Fi"}
+var mayLack = []string{"printer", "power", "temperature", "memory card", "Wi-Fi"}
 
 // awake lets the box be seen and heard at this hour, and gives it so many buttons.
 func (r *rig) awake(ctx context.Context, buttons int) error {
