@@ -252,3 +252,42 @@ func TestDisk_TakesNothing(t *testing.T) {
 		})
 	}
 }
+
+// The light follows a press while the disk hangs and an upload runs (people.md
+// A2): nothing is waited for before it.
+func TestLight_WaitsForNoDisk(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	dir := t.TempDir()
+	s.offer(hopID(1), nil, whisper())
+	slow := make(chan struct{}, 1)
+	slow <- struct{}{}
+	b := start(t, dir, s, func(o *Options) {
+		must(t, o.Spool.Close())
+		var err error
+		o.Spool, err = spool.Open(spool.Options{Dir: dir, Fault: func(spool.Op, string) error {
+			<-slow
+			slow <- struct{}{}
+			return nil
+		}})
+		must(t, err)
+	})
+	b.spool = b.d.spool
+	b.online()
+	b.phase(flow.New)
+	b.eventually("silence", func() bool { s := b.now(); return s.Voice == 0 && b.d.now() > s.Guard })
+	<-slow // from here on the disk hangs
+	s.mu.Lock()
+	go b.tap()
+	late := time.Now().Add(patience)
+	for b.face.lit().Main != flow.LightHalf {
+		if time.Now().After(late) {
+			t.Error("the light waits for the disk")
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	s.mu.Unlock()
+	slow <- struct{}{}
+	b.phase(flow.Playing)
+}
