@@ -104,7 +104,7 @@ const tests = [
     await page.fill('#name', 'conandoyle');
     await page.click('text=Make a code');
     assert.match(await text('#new-code .code'), /^[0-9A-Z]{5}-[0-9A-Z]{5}$/);
-    assert.match(await text('#command'), /^illumi-agent enroll http:\/\/127\.0\.0\.1:\d+ [0-9A-Z]{5}-[0-9A-Z]{5}$/);
+    assert.match(await text('#command'), /^sudo illumi-agent enroll http:\/\/127\.0\.0\.1:\d+ [0-9A-Z]{5}-[0-9A-Z]{5}$/);
     await sees('#codes + ul li', 'open');
     assert.equal(await page.locator('#replaced').count(), 0);
     assert.match(await text('#new-code'), /until \d+ \w+ \d{4},? (at )?\d\d:\d\d (UTC|GMT|[A-Z]{3,4})/, 'the time has no zone');

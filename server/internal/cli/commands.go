@@ -183,7 +183,7 @@ func (p *program) device() *cobra.Command {
 					replaced = "The code that was open for this name before is revoked: only this one works.\n"
 				}
 				return p.print(asJSON, map[string]any{"code": shown, "name": row.Label, "expires_at": row.ExpiresAt, "replaced": row.Replaced},
-					"On the box %s, type:\n\n  illumi-agent enroll %s %s\n\nThe code works once, until %s.\n%s",
+					"On the box %s, type:\n\n  sudo illumi-agent enroll %s %s\n\nThe code works once, until %s.\n%s",
 					row.Label, a.PublicURL(), shown, row.ExpiresAt.Local().Format("Mon "+clock), replaced)
 			})
 		},

@@ -242,7 +242,7 @@ func TestBoxes_codesAndRoles(t *testing.T) {
 	v := r.signedIn("ada@example.org", model.RoleResearcher)
 	admin.get("/boxes").has(t, http.StatusOK, "There is no box yet", "Make a code")
 	made := admin.post("/boxes/codes", url.Values{"name": {"ann"}})
-	made.has(t, http.StatusOK, "illumi-agent enroll https://illumi.example.org ", `id="new-code"`)
+	made.has(t, http.StatusOK, "sudo illumi-agent enroll https://illumi.example.org ", `id="new-code"`)
 	if strings.Contains(made.body, `id="replaced"`) {
 		t.Error("a first code is said to replace another")
 	}
