@@ -5,7 +5,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"illumi/protocol"
 	"illumi/server/internal/model"
 	"illumi/server/internal/relay"
 )
@@ -95,88 +94,6 @@ func whisperLine(r relay.WhisperRow) WhisperLine {
 		l.At = &Where{p.Position, p.DeviceID, p.State, when(p.Since)}
 	}
 	return l
-}
-
-// Whisper is all that there is to see of one whisper.
-type Whisper struct {
-	ID          string             `json:"id" doc:"Its id"`
-	Project     string             `json:"project" doc:"Its project's id"`
-	Title       string             `json:"title" doc:"Its name" example:"Gulls"`
-	State       model.WhisperState `json:"state" doc:"Where it stands" enum:"draft,travelling,paused,complete,ended"`
-	Order       Order              `json:"order" doc:"The record that gives the same order again"`
-	StartedAt   *time.Time         `json:"started_at" doc:"When it was started"`
-	CompletedAt *time.Time         `json:"completed_at" doc:"When its last answer came"`
-	EndedAt     *time.Time         `json:"ended_at" doc:"When somebody ended it"`
-	Origin      []File             `json:"origin" nullable:"false" doc:"The files that it started with"`
-	Hops        []Hop              `json:"hops" nullable:"false" doc:"Its turns, in order"`
-}
-
-// Order is a whisper's order as it was drawn.
-type Order struct {
-	Algorithm string   `json:"algorithm" doc:"docs/randomisation.md has each of them"`
-	Seed      string   `json:"seed" doc:"64 hex digits"`
-	Input     []string `json:"input" nullable:"false" doc:"The boxes' names, sorted"`
-}
-
-// Hop is one turn.
-type Hop struct {
-	ID          string         `json:"id" doc:"Its id"`
-	Position    int            `json:"position" doc:"From 1"`
-	Box         string         `json:"box" doc:"The box's id"`
-	BoxName     string         `json:"box_name" doc:"The box's name"`
-	Version     string         `json:"version" doc:"Changes with every offer and decision; a decision names it" example:"1.0"`
-	State       model.HopState `json:"state" doc:"Where it stands" enum:"planned,offered,delivered,heard,received,held,approved,skipped,rejected,withdrawn"`
-	Planned     int            `json:"planned,omitempty" doc:"Its position in the order as it was drawn; absent: as position, or added later"`
-	NeedsAt     *time.Time     `json:"needs_at" doc:"Since when a person has to decide about it; null: nobody has to"`
-	Why         string         `json:"why,omitempty" doc:"Why it was passed over"`
-	OfferedAt   *time.Time     `json:"offered_at" doc:"When the box was told"`
-	DeliveredAt *time.Time     `json:"delivered_at" doc:"When it lay on the box"`
-	HeardAt     *time.Time     `json:"heard_at" doc:"When it was played"`
-	ReceivedAt  *time.Time     `json:"received_at" doc:"When the answer was stored here"`
-	Files       []File         `json:"files" nullable:"false" doc:"The answer that the chain goes on with"`
-}
-
-// File describes stored bytes. They are at whispers/{whisper}/files/{id}.
-type File struct {
-	ID       string        `json:"id" doc:"Its id"`
-	Role     protocol.Role `json:"role" doc:"What it is" enum:"image,audio"`
-	Variant  model.Variant `json:"variant" doc:"As it came, or the copy that is passed on" enum:"original,shared"`
-	Type     string        `json:"type" doc:"Its media type" example:"audio/wav"`
-	Size     int64         `json:"size" doc:"In bytes"`
-	SHA256   string        `json:"sha256" doc:"Of its bytes, in hex"`
-	Seconds  float64       `json:"seconds,omitempty" doc:"How long a recording is"`
-	Width    int           `json:"width,omitempty" doc:"Of a picture, in pixels"`
-	Height   int           `json:"height,omitempty" doc:"Of a picture, in pixels"`
-	Position int           `json:"position" doc:"Of its turn; 0: the start"`
-}
-
-func whisperShape(v relay.View) Whisper {
-	wh := v.Whisper
-	w := Whisper{
-		ID: wh.ID, Project: wh.ProjectID, Title: wh.Title, State: wh.State,
-		Order:     Order{wh.Order.Algorithm, wh.Order.Seed, append([]string{}, wh.Order.Input...)},
-		StartedAt: when(wh.StartedAt), CompletedAt: when(wh.CompletedAt), EndedAt: when(wh.EndedAt), Origin: filesAt(v, ""), Hops: []Hop{},
-	}
-	for _, h := range wh.Hops {
-		hop := Hop{
-			ID: h.ID, Position: h.Position, Box: h.DeviceID, BoxName: v.Boxes[h.DeviceID].Name, Version: hopVersion(h), State: h.State, OfferedAt: when(h.OfferedAt),
-			Planned: h.Course.Planned, NeedsAt: when(h.Course.NeedsAt), Why: h.Course.Why,
-			DeliveredAt: when(h.DeliveredAt), HeardAt: when(h.HeardAt), ReceivedAt: when(h.ReceivedAt), Files: []File{},
-		}
-		if h.ReplyID != "" {
-			hop.Files = filesAt(v, h.ReplyID)
-		}
-		w.Hops = append(w.Hops, hop)
-	}
-	return w
-}
-
-func filesAt(v relay.View, reply string) []File {
-	files := []File{}
-	for _, f := range v.FilesOf(reply) {
-		files = append(files, File{f.ID, f.Role, f.Variant, f.Type, f.Size, f.SHA256, f.Duration.Seconds(), f.Width, f.Height, f.Position})
-	}
-	return files
 }
 
 // Box is an enrolled box.
