@@ -66,6 +66,11 @@ func (s *Service) Invite(ctx context.Context, actor model.Actor, r InviteRequest
 	if err := s.checkInvite(actor, &r); err != nil {
 		return "", t, err
 	}
+	if !actor.Admin() {
+		if err := s.spend(ctx, charge{perInviter, actor.UserID}); err != nil {
+			return "", t, err
+		}
+	}
 	made, address := s.newTicket(model.Ticket{Kind: model.TicketInvite, Email: r.Email, Role: r.Role, ProjectID: r.Project,
 		ProjectRole: r.ProjectRole, CreatedBy: actor.UserID})
 	var committed func()

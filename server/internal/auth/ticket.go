@@ -38,7 +38,9 @@ var (
 	perAskedAddress = budget{"ticket/address/", 3, time.Hour}
 	perAsker        = budget{"ticket/client/", 20, time.Hour}
 	allAskers       = budget{"ticket/all", 500, time.Hour}
-	perTicketUser   = budget{"ticket/use/", 60, 15 * time.Minute}
+	// Who invites has the server write to whomever they name.
+	perInviter    = budget{"invite/by/", 60, time.Hour}
+	perTicketUser = budget{"ticket/use/", 60, 15 * time.Minute}
 )
 
 // address makes a link whose token stands after the #, as the set-up's does.
