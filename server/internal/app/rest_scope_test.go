@@ -223,3 +223,23 @@ func TestREST_Cursors(t *testing.T) {
 func relayCodes(s *study) int {
 	return len(must(s.relay.Codes(s.t.Context(), operator))(s.t))
 }
+
+// A stream that would begin where nothing can be missed, or nowhere, is refused;
+// and whoever does not say who asks is told how to.
+func TestREST_StreamRefuses(t *testing.T) {
+	s := newStudy(t)
+	at := "/api/v1/projects/" + s.project + "/events"
+	for _, query := range []string{"?since=100000", "?since=-1", "?since=last", "?sinec=1"} {
+		s.owner.do("GET", at+query, nil).refused(t, 422, protocol.CodeInvalid)
+	}
+	s.owner.with("Last-Event-ID", "100000").do("GET", at, nil).refused(t, 422, protocol.CodeInvalid)
+	for _, c := range []client{s.nobody(), s.nobody().with("Authorization", "Bearer ilm_WRONG")} {
+		for _, path := range []string{at, "/api/v1/me"} {
+			a := c.do("GET", path, nil)
+			a.refused(t, 401, protocol.CodeSignIn)
+			if !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s: how to prove who asks is %q", path, a.header.Get("WWW-Authenticate"))
+			}
+		}
+	}
+}
