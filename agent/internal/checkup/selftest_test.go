@@ -20,6 +20,28 @@ import (
 	"illumi/protocol"
 )
 
+// sentences is a language pack whose sentences are short: making them murmur
+// took most of the time of these tests.
+var sentences string
+
+func TestMain(m *testing.M) {
+	var err error
+	if sentences, err = os.MkdirTemp("", "sentences-"); err != nil {
+		panic(err)
+	}
+	voice := media.Babble("bessie", 1)
+	voice.Samples = voice.Samples[:media.Rate/2]
+	for key := range flow.Prompts {
+		if err := os.WriteFile(filepath.Join(sentences, string(key)+".wav"), media.EncodeWAV(voice), 0o600); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+	if err := os.RemoveAll(sentences); err != nil {
+		panic(err)
+	}
+}
+
 // hall is the hallway with a box and somebody who presses where they are asked.
 type hall struct {
 	box    *Box
@@ -57,7 +79,7 @@ func newHall(t *testing.T) *hall {
 	}
 	h.person = Person{
 		Show: func(flow.Lamps, float64) {}, Inputs: h.inputs,
-		Player: media.Player{Speaker: h, Pack: media.Pack{Murmur: true}},
+		Player: media.Player{Speaker: h, Pack: media.Pack{Dirs: []string{sentences}}},
 		Gain:   func(step int) float64 { return float64(3*step - 9) },
 		KeepVolume: func(step int) {
 			h.mu.Lock()

@@ -21,8 +21,9 @@ func (p *program) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at every part, and say what to do where one is not well",
-		Long: `doctor looks at buttons, lights, loudspeaker, microphone, camera, screen, printer, the
-spoken sentences, disk, memory card, power, temperature, Wi-Fi, clock, server and line.
+		Long: `doctor looks at buttons, lights, loudspeaker, microphone, camera, screen, printer and the
+spoken sentences. Then come disk, memory card, power, temperature, Wi-Fi, clock, server and
+line.
 The red light is on while it listens for a moment and takes a picture; both are erased at
 once. In quiet hours it makes no sound.
 

@@ -30,7 +30,7 @@ func (p *program) enrollCommand() *cobra.Command {
 		Long: `enroll makes this machine a box of a server. The code comes from the server's
 pages; it works once, for 24 hours. The configuration is written only when every step
 has been proven. Until then the box's new key waits in the file enrolling of the state
-directory, so that the same command may be given again where an answer got lost.
+directory. So the same command may be given again where an answer got lost.
 
 Then the service is started, and the box tests itself aloud: somebody has to press its
 button where it asks for it. The server keeps the result. At the end a practice whisper

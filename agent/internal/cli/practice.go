@@ -13,8 +13,8 @@ func (p *program) practiceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "practice",
 		Short: "Let somebody try a whisper that never leaves the box",
-		Long: `practice puts a whisper of the box's own before whoever stands there: its light breathes,
-it is heard and answered as any other, and what was said and photographed is erased at the
+		Long: `practice puts a whisper of the box's own before whoever stands there: its light breathes.
+It is heard and answered as any other. What was said and photographed is erased at the
 end. The running box does this. The team is told that somebody practised, and nothing else.
 
 ` + exitCodes,

@@ -28,7 +28,8 @@ func (p *program) setupCommand() *cobra.Command {
 country, server and code. It joins the Wi-Fi and enrols the box. The file is used once: as
 soon as all is done it is overwritten and erased, since it holds passwords. Until then it
 stays, and is tried again with the next start. What became of it stands beside it in
-illumi-result.txt.
+illumi-result.txt. Where a cable leads to the server, a Wi-Fi that cannot be seen from
+here is kept for where it can.
 
 The service illumi-agent-setup runs this at each start of the machine. An example:
 

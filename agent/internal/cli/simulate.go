@@ -45,7 +45,7 @@ func (p *program) simulateCommand() *cobra.Command {
 		Short: "Run a box without hardware, in this terminal and on a page",
 		Long: `simulate runs the same program as on a real box, with a light and a button in this
 terminal. Space presses the button (1, 2 and 3 where there are more), q ends. With --listen the box also has a page on this
-machine, where its picture is seen, its voice heard, and an answer given by the computer's
+machine. There its picture is seen and its voice heard. Answers are given by the computer's
 own microphone and camera.
 
 A box that is not enrolled needs the server's address and a code; later it is enough to

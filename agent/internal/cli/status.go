@@ -37,8 +37,8 @@ func (p *program) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say how the box is",
-		Long: `status says whether the box runs, what it is doing, whether its server is there,
-what still waits on the box, how it is, and by which settings it lives. It changes
+		Long: `status says whether the box runs, what it does, and whether its server is there. It
+says what still waits on the box, how it is, and by which settings it lives. It changes
 nothing. The box's page on the server shows the same, as of its last word.
 
 ` + exitCodes,
