@@ -339,10 +339,15 @@ func resume(w model.Whisper, e Resume, now time.Time) (model.Whisper, []Action, 
 	}
 	w.State = model.WhisperTravelling
 	actions := append([]Action{Note{Kind: model.EventResumed}}, shiftClocks(&w, e.Clock, now)...)
-	for _, h := range w.Hops {
-		if h.State == model.HopHeld {
-			return w, append(actions, Wake{h.HoldUntil}), nil
+	for i := range w.Hops {
+		h := &w.Hops[i]
+		if h.State != model.HopHeld {
+			continue
 		}
+		if most := now.Add(w.Hold); h.HoldUntil.After(most) {
+			h.HoldUntil = most // held by a clock that was ahead of this one
+		}
+		return w, append(actions, Wake{h.HoldUntil}), nil
 	}
 	w, more := advance(w, now)
 	return w, append(actions, more...), nil
