@@ -15,7 +15,7 @@ const lookEvery = 150 * time.Millisecond
 var hopWords = map[string]string{
 	"planned": "its turn comes later", "offered": "its turn: the light will breathe", "delivered": "has it and waits to be heard",
 	"heard": "was heard", "received": "answered", "held": "answered, going on after the pause", "approved": "answered",
-	"skipped": "was skipped", "rejected": "was not passed on", "withdrawn": "was withdrawn",
+	"skipped": "was passed over", "rejected": "was not passed on", "withdrawn": "was withdrawn",
 }
 
 // follow prints each change of the whisper until it has an end.

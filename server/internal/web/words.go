@@ -31,7 +31,7 @@ var hopStates = map[model.HopState]state{
 	model.HopReceived:  {"answered", "complete", "good"},
 	model.HopHeld:      {"answered, goes on after the pause", "held", "hold"},
 	model.HopApproved:  {"answered", "complete", "good"},
-	model.HopSkipped:   {"skipped", "skipped", "quiet"},
+	model.HopSkipped:   {"passed over", "skipped", "quiet"},
 	model.HopRejected:  {"not passed on", "ended", "quiet"},
 	model.HopWithdrawn: {"not answered", "ended", "quiet"},
 }
