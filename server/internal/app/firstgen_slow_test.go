@@ -20,7 +20,7 @@ func TestFirstGen_stalledLines(t *testing.T) {
 	whisper := r.person("owner@example.org", model.RoleResearcher).start("straight", old)
 	for range 8 {
 		conn := must(net.Dial("tcp", r.addr))(t)
-		t.Cleanup(func() { conn.Close() })
+		t.Cleanup(func() { _ = conn.Close() })
 		_, err := fmt.Fprintf(conn, "POST /uploadWhisper HTTP/1.1\r\nHost: %s\r\nContent-Length: 100000\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n", r.addr)
 		if err != nil {
 			t.Fatal(err)
