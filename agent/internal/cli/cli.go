@@ -78,12 +78,13 @@ type program struct {
 	plain         bool
 
 	service   func(context.Context) error // starts it; systemd's but in tests
+	stopper   func(context.Context) error // stops it likewise
 	transient bool                        // a line of doing stands on the terminal
 }
 
 // Run runs the program and returns its exit code.
 func Run(ctx context.Context, args []string, stdio Stdio, env []string) int {
-	p := &program{stdio: stdio, env: env, root: "/", service: startService}
+	p := &program{stdio: stdio, env: env, root: "/", service: startService, stopper: stopService}
 	return p.run(ctx, args)
 }
 

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"illumi-agent": func() {
 			// A machine of the script's own.
-			p := &program{stdio: Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, env: os.Environ(), root: os.Getenv("MACHINE"), service: startService}
+			p := &program{stdio: Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, env: os.Environ(), root: os.Getenv("MACHINE"), service: startService, stopper: stopService}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			code := p.run(ctx, os.Args[1:])
 			stop()

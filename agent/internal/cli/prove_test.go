@@ -59,7 +59,7 @@ func newFreshBox(t *testing.T) *freshBox {
 		if err != nil {
 			return err
 		}
-		t.Cleanup(func() { l.Close() })
+		t.Cleanup(func() { _ = l.Close() }) // it only ends Accept
 		go b.serve(l)
 		return nil
 	}
@@ -93,7 +93,7 @@ func (b *freshBox) serve(l net.Listener) {
 		if err == nil {
 			b.answer(json.NewEncoder(c), a)
 		}
-		c.Close()
+		_ = c.Close() // all was said
 	}
 }
 
@@ -212,5 +212,40 @@ func TestEnroll_StoppedBefore(t *testing.T) {
 	}
 	if code := b.run(t.Context(), []string{"enroll", b.server.URL, "ABCDE-FGHJK", "--no-test"}); code != exitDone {
 		t.Errorf("ends with %d: %s", code, b.err.String())
+	}
+}
+
+// A code is looked for with the box's camera, so the box rests meanwhile. It is
+// started again whatever comes of that, Ctrl-C too.
+func TestWhileStopped(t *testing.T) {
+	b := newFreshBox(t)
+	if code := b.run(t.Context(), []string{"enroll", b.server.URL, "ABCDE-FGHJK", "--no-test"}); code != exitDone {
+		t.Fatalf("ends with %d: %s", code, b.err.String())
+	}
+	var did []string
+	b.service = func(ctx context.Context) error {
+		did = append(did, "start")
+		return ctx.Err()
+	}
+	b.stopper = func(context.Context) error {
+		did = append(did, "stop")
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := b.whileStopped(ctx, filepath.Join(b.root, "var/lib/illumi-agent"), func() error {
+		did = append(did, "look")
+		cancel()
+		return ctx.Err()
+	})
+	if !errors.Is(err, context.Canceled) || strings.Join(did, " ") != "stop look start" {
+		t.Errorf("%v, %v", did, err)
+	}
+	did, b.stopper = nil, func(context.Context) error { return errNoService }
+	err = b.whileStopped(t.Context(), filepath.Join(b.root, "var/lib/illumi-agent"), func() error { return nil })
+	if f, ok := errors.AsType[*failure](err); !ok || !strings.Contains(f.Error(), "Stop it for this") || len(did) != 0 {
+		t.Errorf("%v, %v", did, err)
+	}
+	if err := b.whileStopped(t.Context(), t.TempDir(), func() error { return nil }); err != nil {
+		t.Errorf("a box that does not run: %v", err)
 	}
 }

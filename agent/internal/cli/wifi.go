@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"illumi/agent/internal/config"
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/media"
 	"illumi/agent/internal/wifi"
@@ -27,7 +28,8 @@ and is used again wherever the new one cannot be. The password is asked for, or 
 from a pipe; it is never part of the command, where others could see it.
 
 With --scan the box's camera looks for a Wi-Fi code, as a router's label or a telephone
-shows it. The red light is on while it looks, for at most a minute.
+shows it. The red light is on while it looks, for at most a minute. A box that runs is
+stopped for that, and started again.
 
 The outcome is printed and, where the box has a loudspeaker, said aloud.
 
@@ -154,22 +156,20 @@ const scanFor = time.Minute
 
 // scanAndJoin looks for a Wi-Fi code through the box's camera.
 func (p *program) scanAndJoin(ctx context.Context, m *wifi.Manager) error {
-	n, err := p.scanCode(ctx)
+	c, file, err := p.load(installed)
 	if err != nil {
 		return err
 	}
-	return p.join(ctx, m, n)
+	return p.whileStopped(ctx, c.StateDir, func() error {
+		n, err := p.scanCode(ctx, c, file)
+		if err != nil {
+			return err
+		}
+		return p.join(ctx, m, n)
+	})
 }
 
-func (p *program) scanCode(ctx context.Context) (n wifi.Network, err error) {
-	c, file, err := p.load(installed)
-	if err != nil {
-		return n, err
-	}
-	if running, err := p.running(c.StateDir); err != nil || running {
-		return n, errors.Join(err, &failure{code: exitFailed, text: "The box runs, and has its camera and its red light.",
-			next: "Stop it for this: sudo systemctl stop illumi-agent"})
-	}
+func (p *program) scanCode(ctx context.Context, c config.Config, file string) (n wifi.Network, err error) {
 	hw, err := hardwareBeside(file)
 	if err != nil {
 		return n, err
