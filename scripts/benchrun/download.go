@@ -20,7 +20,7 @@ const downloads = 9
 
 // downloadLimit is how many plain copies with SHA-256 and fsync a download with
 // the same may take: the bytes go through a socket and two processes.
-const downloadLimit = 2
+const downloadLimit = 2.5
 
 // download fetches a long recording as a box does, and copies it as a program
 // could at best.

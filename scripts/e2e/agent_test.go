@@ -76,7 +76,7 @@ func TestAgents_TwentyBoxes(t *testing.T) {
 	for i := range 20 {
 		boxes = append(boxes, fmt.Sprintf("box%02d", i+1))
 	}
-	badLine(t, badLines{every: 500_000, seconds: 150, speed: 40, most: 1.1, boxes: boxes, least: 4_000_000})
+	badLine(t, badLines{every: 500_000, seconds: 150, speed: 100, most: 1.1, boxes: boxes, least: 4_000_000})
 }
 
 // badLines are lines that end after some bytes, and what may be carried over
@@ -97,7 +97,10 @@ func badLine(t *testing.T, b badLines) {
 	p.Every, p.Rate, p.Stall = b.every, 4_000_000, time.Second
 	p.Faults = []world.Fault{world.FaultCut, world.FaultReset, world.FaultStall}
 	p.Serve()
-	t.Cleanup(func() { must(t, p.Close()) })
+	t.Cleanup(func() {
+		t.Logf("in all %d lines failed, %d bytes up, %d down", p.Ended(), p.Up(), p.Down())
+		must(t, p.Close())
+	})
 	answer := filepath.Join(s.Dir(), "long answer.wav")
 	var long []int16
 	noise := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // which a box cannot compress
@@ -109,7 +112,7 @@ func badLine(t *testing.T, b badLines) {
 		a.Server, a.AnswerAudio, a.Speed = p.URL(), answer, b.speed
 	}, b.boxes...)
 	id := s.begin(t, world.Start{Boxes: ids})
-	w := s.until(t, id, time.Duration(len(b.boxes))*90*time.Second, complete)
+	w := s.until(t, id, time.Duration(len(b.boxes))*4*time.Minute, complete)
 	must(t, w.Check())
 	var up, down int64
 	before := w.Origin.Files
