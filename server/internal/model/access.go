@@ -76,6 +76,13 @@ const (
 	ScopeAdmin  Scope = "admin"
 )
 
+var scopeWords = map[Scope]string{
+	ScopeRead: "See", ScopeMedia: "Hear and look", ScopeExport: "Export", ScopeWrite: "Start and steer", ScopeBoxes: "Look after boxes", ScopeAdmin: "Settings",
+}
+
+// Words is what the page Programs calls a scope.
+func (s Scope) Words() string { return scopeWords[s] }
+
 // Scopes lists them.
 func Scopes() []Scope {
 	return []Scope{ScopeRead, ScopeMedia, ScopeExport, ScopeWrite, ScopeBoxes, ScopeAdmin}
@@ -147,9 +154,9 @@ func (a Actor) Refusal(v Verb) *Error {
 	}
 	var names []string
 	for _, s := range ScopesFor(v) {
-		names = append(names, string(s))
+		names = append(names, "“"+s.Words()+"” (scope "+string(s)+")")
 	}
-	return Refuse(protocol.CodeForbidden, "This token was not made for this.", "Make one with the scope "+strings.Join(names, " or ")+" on the page Programs.")
+	return Refuse(protocol.CodeForbidden, "This token was not made for this.", "Make one with "+strings.Join(names, " or ")+" on the page Programs.")
 }
 
 // Forbidden is the refusal of something that others may do here.

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"illumi/protocol"
+	"illumi/server/internal/model"
 )
 
 var update = flag.Bool("update", false, "write docs/openapi.yaml anew")
@@ -181,6 +182,11 @@ func TestDocument_Table(t *testing.T) {
 	_, tail, closed := strings.Cut(rest, ends)
 	if !found || !closed {
 		t.Fatal("docs/api.md has no place for the table")
+	}
+	for _, s := range model.Scopes() {
+		if !strings.Contains(head, "| `"+string(s)+"` | "+s.Words()+" |") {
+			t.Errorf("docs/api.md does not say that the page calls %s %q", s, s.Words())
+		}
 	}
 	now := head + begins + table.String() + "\n" + ends + tail
 	if *update {

@@ -48,12 +48,12 @@ type tokenRow struct {
 type scopeRow struct{ Value, Word, Hint string }
 
 var scopeRows = []scopeRow{
-	{string(model.ScopeRead), "See", "Projects, whispers, boxes and what happened. No voice and no picture."},
-	{string(model.ScopeMedia), "Hear and look", "Recordings and pictures."},
-	{string(model.ScopeExport), "Export", "Take a study away as one file."},
-	{string(model.ScopeWrite), "Start and steer", "Make projects; start, pause and end whispers."},
-	{string(model.ScopeBoxes), "Look after boxes", "Make codes and remove boxes, where you may."},
-	{string(model.ScopeAdmin), "Settings", "A project's settings, people and webhooks."},
+	{string(model.ScopeRead), model.ScopeRead.Words(), "Projects, whispers, boxes and what happened. No voice and no picture."},
+	{string(model.ScopeMedia), model.ScopeMedia.Words(), "Recordings and pictures."},
+	{string(model.ScopeExport), model.ScopeExport.Words(), "Take a study away as one file."},
+	{string(model.ScopeWrite), model.ScopeWrite.Words(), "Make projects; start, pause and end whispers; decide about turns; make links."},
+	{string(model.ScopeBoxes), model.ScopeBoxes.Words(), "Make codes; settle, check and remove boxes, where you may."},
+	{string(model.ScopeAdmin), model.ScopeAdmin.Words(), "A project's settings, people, mails and webhooks; the server's accounts, where you may."},
 }
 
 // Words names the token's scopes as the form does.
