@@ -88,7 +88,7 @@ var turnColumns = []column{
 	{"sent_by", "press, or grace: nothing was pressed in time"},
 	{"seconds", "length of the recording"},
 	{"tone_end_ms", "where the ready tone ends in the recording, in milliseconds"},
-	{"recording", "file"},
+	{"recording", "file; empty: there is none, data alone were asked for, or the answer can still be taken back"},
 	{"recording_sha256", "its digest"},
 	{"picture", "file"},
 	{"picture_sha256", "its digest"},

@@ -66,7 +66,8 @@ func (s *Service) Export(ctx context.Context, actor model.Actor, wish ExportWish
 	return e, err
 }
 
-// Whispers walks the chosen whispers, oldest first, drafts left out.
+// Whispers walks the chosen whispers, oldest first, drafts left out, without the
+// files of answers that can still be taken back.
 func (e *Export) Whispers(ctx context.Context) iter.Seq2[View, error] {
 	return func(yield func(View, error) bool) {
 		ids, err := e.ids(ctx)
@@ -76,6 +77,7 @@ func (e *Export) Whispers(ctx context.Context) iter.Seq2[View, error] {
 		}
 		for _, id := range ids {
 			v, err := e.s.view(ctx, id)
+			v.hideRecallable(e.At)
 			if !yield(v, err) || err != nil {
 				return
 			}
@@ -108,6 +110,15 @@ func (e *Export) ids(ctx context.Context) ([]string, error) {
 			return ids, nil
 		}
 	}
+}
+
+// hideRecallable leaves the files out of answers that their citizens can still
+// take back: once out of the house, nobody could bring them back.
+func (v *View) hideRecallable(now time.Time) {
+	v.Files = slices.DeleteFunc(v.Files, func(f model.File) bool {
+		h, ok := v.Whisper.HopByID(f.HopID)
+		return ok && h.ReplyID == f.ReplyID && (h.State == model.HopHeld || now.Before(h.HoldUntil))
+	})
 }
 
 // view is a whisper with its boxes, files and replies, for those who were let in.

@@ -89,7 +89,7 @@ func (s *Service) RevokeShare(ctx context.Context, actor model.Actor, id string)
 }
 
 // Shared is what a link shows: the chain of one whisper, without the team, its
-// history and its mails. A link that never was, is over or was revoked is the
+// history and its mails, and without answers that can still be taken back. A link that never was, is over or was revoked is the
 // same refusal.
 func (s *Service) Shared(ctx context.Context, secret string) (View, error) {
 	var v View
@@ -107,6 +107,7 @@ func (s *Service) Shared(ctx context.Context, secret string) (View, error) {
 	if v, err = s.view(ctx, link.WhisperID); err != nil {
 		return v, err
 	}
+	v.hideRecallable(s.now())
 	v.Files = slices.DeleteFunc(v.Files, func(f model.File) bool {
 		hop, ok := v.Whisper.HopByID(f.HopID)
 		beside := ok && hop.ReplyID != f.ReplyID // an answer that went to nobody
