@@ -1,6 +1,7 @@
 package firstgen
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path"
@@ -48,7 +49,10 @@ func (s *Service) file(c echo.Context) error {
 	if !whole || !strings.HasPrefix(f.Type, "audio/") {
 		return nil
 	}
-	// The recording is on the box: as near to "delivered" as this wire comes.
+	// The recording is on the box: as near to "delivered" as this wire comes. Such a client hangs up with the
+	// last byte, which must not keep it from being written down.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
 	err = s.Relay.Progress(ctx, f.DeviceID, protocol.TypeDelivered, protocol.Progress{Hop: f.HopID, Epoch: f.Epoch})
 	if err != nil {
 		s.Log.Warn("a delivery could not be written down", "device", f.DeviceID, "error", err)
