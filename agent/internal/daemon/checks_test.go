@@ -244,6 +244,25 @@ func TestRequest_End(t *testing.T) {
 	b.eventually("the report", func() bool { return told(b) })
 }
 
+// holdForTest holds the button until the box says what letting go will do. On a
+// busy machine that may take longer than people hold, and is tried again.
+func (b *box) holdForTest() {
+	b.Helper()
+	for late := time.Now().Add(5 * patience); ; {
+		s := b.now()
+		if s.Phase != flow.Idle || time.Now().After(late) {
+			return
+		}
+		if open := max(s.Guard, s.Keys[0].Lock, s.Keys[0].Up+60*time.Millisecond); b.d.now() <= open {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		b.edge(flow.Main, true)
+		b.until("the offer, or the end of holding", func(s flow.State) bool { return s.TestSaid || !s.Keys[0].Down || s.Keys[0].Stuck })
+		b.edge(flow.Main, false)
+	}
+}
+
 // The button of an idle box, held and let go, lends it to the self-test.
 func TestSelfTest_FromTheButton(t *testing.T) {
 	t.Parallel()
@@ -251,9 +270,7 @@ func TestSelfTest_FromTheButton(t *testing.T) {
 	d := doctor{wait: make(chan struct{})}
 	b := ready(t, t.TempDir(), s, func(o *Options) { o.Checks = d.checks() })
 	b.online()
-	b.edge(flow.Main, true)
-	b.until("the offer", func(s flow.State) bool { return s.TestSaid })
-	b.edge(flow.Main, false)
+	b.holdForTest()
 	b.phase(flow.SelfTesting)
 	b.eventually("the test", func() bool { return d.ran.Load() == 1 })
 	s.offer(hopID(1), nil, whisper())

@@ -10,6 +10,7 @@ import (
 
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/link"
+	"illumi/agent/internal/panel"
 	"illumi/agent/internal/spool"
 	"illumi/protocol"
 )
@@ -278,7 +279,7 @@ func TestLight_WaitsForNoDisk(t *testing.T) {
 	b.eventually("silence", func() bool { s := b.now(); return s.Voice == 0 && b.d.now() > s.Guard })
 	<-slow // from here on the disk hangs
 	s.mu.Lock()
-	go b.tap()
+	go func() { b.face.in <- panel.Input{Button: flow.Main, Down: true, At: time.Now()} }()
 	late := time.Now().Add(patience)
 	for b.face.lit().Main != flow.LightHalf {
 		if time.Now().After(late) {

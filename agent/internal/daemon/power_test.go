@@ -41,7 +41,7 @@ var resumes = map[flow.Phase][]flow.Phase{
 
 // The power is cut in each state, with nothing closed, and comes back with
 // another program on the same card. It goes on where it was or where it is
-// safe, in silence; the take is there; the reply arrives once, and whole.
+// safe, in silence; the take is there; the reply arrives once, and whole (A3).
 func TestPower_CutInEveryState(t *testing.T) {
 	t.Parallel()
 	inParallel(places(), func(at place) {
@@ -51,7 +51,7 @@ func TestPower_CutInEveryState(t *testing.T) {
 
 // inParallel runs tests that wait for time-outs and hardly need a processor.
 func inParallel[T any](list []T, run func(T)) {
-	room := make(chan struct{}, 12)
+	room := make(chan struct{}, 24)
 	done := make(chan struct{})
 	for _, v := range list {
 		go func() {

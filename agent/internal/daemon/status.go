@@ -163,7 +163,7 @@ func newWatchdog(log *slog.Logger) *watchdog {
 		log.Warn("systemd's watchdog is not understood", "error", err)
 	}
 	if limit > 0 {
-		w.every = limit / 3
+		w.every = limit / 2
 		w.next = time.Now()
 	}
 	return w
