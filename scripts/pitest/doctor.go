@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"illumi/protocol"
@@ -86,8 +85,11 @@ func well(items []protocol.CheckItem) error {
 	return errors.Join(bad...)
 }
 
-// latestCheck is what a box's page says of its last check.
-var latestCheck = regexp.MustCompile(`(?s)<h2 id="check">(.*?)</section>`)
+// latestCheck is what a box's page says of its last check; checkedAt is when.
+var (
+	latestCheck = regexp.MustCompile(`(?s)<h2 id="check">(.*?)</section>`)
+	checkedAt   = regexp.MustCompile(`datetime="[^"]*"`)
+)
 
 // doctorFromTheWeb asks on the box's page and waits for what it shows.
 func (r *rig) doctorFromTheWeb(ctx context.Context) error {
@@ -111,8 +113,7 @@ func (r *rig) doctorFromTheWeb(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// The self-test knows nothing of a card's wear.
-		if strings.Contains(now, "sentences") && !strings.Contains(before, "sentences") {
+		if at := checkedAt.FindString(now); at != "" && at != checkedAt.FindString(before) {
 			return nil
 		}
 		if err := pause(ctx, 2*time.Second); err != nil {

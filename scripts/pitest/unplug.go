@@ -95,7 +95,7 @@ func (r *rig) calm(ctx context.Context, mic bool) error {
 	var red, open bool
 	var phase string
 	for range 12 {
-		out, err := r.vm.run(ctx, `sed -n 's/.*"phase":"\([A-Z_0-9]*\)".*/\1/p' `+stateDir+`/status.json
+		out, err := r.vm.run(ctx, `sed -n 's/.*"phase":"\([A-Z_0-9]*\)".*/\1/p' `+stateDir+`/status.json; echo
 			pi-gpio level `+pinRed+`
 			grep -h -c RUNNING /proc/asound/Mic/pcm0c/sub0/status 2>/dev/null || echo 0`)
 		if err != nil {
