@@ -73,7 +73,7 @@ func serveFloor(l net.Listener) {
 			return
 		}
 		go func() {
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			for one := make([]byte, 1); ; {
 				if _, err := c.Read(one); err != nil {
 					return
