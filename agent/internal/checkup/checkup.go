@@ -81,7 +81,10 @@ type Box struct {
 	Missing func() ([]string, error)
 	Health  func() protocol.Health
 	// Free is the room for whispers in bytes.
-	Free   func() (int64, error)
+	Free func() (int64, error)
+	// Keeps says whether what is written there outlives the power, and whether
+	// anything can be written at all; nil where nobody can tell.
+	Keeps  func() (lasting, writable bool)
 	Server Server
 	// Clock reports that the machine's time is kept right.
 	Clock func() bool

@@ -161,6 +161,8 @@ func TestDoctor_EachPart(t *testing.T) {
 			b.Missing = func() ([]string, error) { return strings.Fields("a b c d e f g"), nil }
 		}, protocol.VerdictFailed, "lacks a, b, c, d, e and 2 more.", "Install the language pack again."},
 		{"full", PartDisk, func(b *Box) { b.Free = func() (int64, error) { return 100 << 20, nil } }, protocol.VerdictFailed, "Only 100 MB are free", "larger memory card"},
+		{"read-only", PartDisk, func(b *Box) { b.Keeps = func() (bool, bool) { return true, false } }, protocol.VerdictFailed, "Nothing can be written", "Replace the memory card"},
+		{"an overlay", PartDisk, func(b *Box) { b.Keeps = func() (bool, bool) { return false, true } }, protocol.VerdictWarn, "lost with the power", "overlay"},
 		{"nearly full", PartDisk, func(b *Box) { b.Free = func() (int64, error) { return 800 << 20, nil } }, protocol.VerdictWarn, "Only 800 MB are free", "soon"},
 		{"worn card", PartCard, healthy(func(h *protocol.Health) { h.CardErrors = 3 }), protocol.VerdictWarn, "counted 3 errors", "Replace the memory card"},
 		{"weak supply", PartPower, healthy(func(h *protocol.Health) { h.Undervoltage = protocol.Yes }), protocol.VerdictWarn, "too weak", "adapter"},

@@ -25,6 +25,14 @@ func (b *Box) disk(context.Context) protocol.CheckItem {
 	if err != nil {
 		return of(PartDisk, err, "Check the memory card.")
 	}
+	if b.Keeps != nil {
+		switch lasting, writable := b.Keeps(); {
+		case !writable:
+			return failed(PartDisk, "Nothing can be written where the box keeps its whispers.", "Replace the memory card, then enrol the box anew.")
+		case !lasting: // "saved" would not be true (hardware.md 6); for trying out it will do
+			return warn(PartDisk, "What the box keeps would be lost with the power.", "Turn the overlay file system off with raspi-config, or put the box's folder on a partition of its own.")
+		}
+	}
 	room := fmt.Sprintf("%s are free for whispers.", bytes(free))
 	switch {
 	case free < roomFailed:

@@ -36,9 +36,9 @@ func (p *program) checkupBox(hw *hardware, c config.Config, b parts, h daemon.Ha
 		Panel: hw, Microphone: hw.mic, Speaker: hw.speaker,
 		Missing: func() ([]string, error) { return missingSentences(pack), nil },
 		Health:  hw.health, Clock: clockSynced, Explain: wordsFor,
-		Free: func() (int64, error) { return spool.FreeIn(existing(c.StateDir)) },
-		HAT:  hw.otherHAT,
-		Dir:  dir, Gain: h.Gain, Quiet: h.Quiet, Allowed: h.Photo, Blind: hw.config.Camera == "none", Now: p.now,
+		Free:  func() (int64, error) { return spool.FreeIn(existing(c.StateDir)) },
+		Keeps: hw.keeps, HAT: hw.otherHAT,
+		Dir: dir, Gain: h.Gain, Quiet: h.Quiet, Allowed: h.Photo, Blind: hw.config.Camera == "none", Now: p.now,
 	}
 	if hw.camera != nil && (hw.camera.Present() || hw.wantsCamera()) {
 		box.Camera = hw.camera
@@ -79,6 +79,14 @@ func (h *hardware) otherHAT() (product, profile string, err error) {
 		profile = "" // what somebody wired by hand is their own affair
 	}
 	return product, profile, err
+}
+
+// keeps says what the state directory is good for.
+func (h *hardware) keeps() (lasting, writable bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.reader.Read()
+	return !m.Volatile, !m.ReadOnly
 }
 
 // existing is the folder itself, or the next one above that is there.
