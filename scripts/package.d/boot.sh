@@ -88,8 +88,11 @@ hold_unit() {
 
 # new_code prints a code for a box of that name.
 new_code() {
-  in_boot setpriv --reuid=illumi-server --regid=illumi-server --clear-groups \
-    illumi-server --config /etc/illumi/server.yaml device code "$1" | awk '$2 == "enroll" { print $4 }'
+  local said
+  said=$(in_boot setpriv --reuid=illumi-server --regid=illumi-server --clear-groups \
+    illumi-server --config /etc/illumi/server.yaml device code "$1") || fail "the server gives no code for a box."
+  [[ $said =~ [A-Z0-9]{5}-[A-Z0-9]{5} ]] || fail "there is no code in: $said"
+  printf '%s\n' "${BASH_REMATCH[0]}"
 }
 
 # check_killed UNIT ends its process as a lack of memory does, and as a panic of Go's does; it comes back.
@@ -120,9 +123,10 @@ check_watchdog() {
 
 # check_setup prepares the box by a file on its boot partition.
 check_setup() {
-  local unit=illumi-agent-setup.service
+  local unit=illumi-agent-setup.service code
+  code=$(new_code 'Thornfield, kitchen')
   in_boot mkdir -p /boot/firmware
-  printf 'server: http://127.0.0.1:8080\ncode: %s\n' "$(new_code 'Thornfield, kitchen')" |
+  printf 'server: http://127.0.0.1:8080\ncode: %s\n' "$code" |
     in_boot tee /boot/firmware/illumi.yaml >/dev/null
   in_boot systemctl start "$unit" || true
   hold_unit "$unit" "illumi.yaml does not enrol the box" until_so 30 in_boot test -s /etc/illumi/agent.yaml
@@ -134,7 +138,7 @@ check_setup() {
 
 # check_boot needs packages of both for this machine's processor, and root.
 check_boot() {
-  local arch pid identity agent=illumi-agent.service server=illumi-server.service
+  local arch pid identity code agent=illumi-agent.service server=illumi-server.service
   arch=$(dpkg --print-architecture)
   [[ $(id -u) -eq 0 && " ${only[*]} " == *" illumi-agent_$arch "* && " ${only[*]} " == *" illumi-server_$arch "* ]] || {
     say "not checked: it takes root, and both packages for $arch"
@@ -177,7 +181,8 @@ check_boot() {
   hold "purging left the identity" in_boot test ! -e /etc/illumi/agent.yaml
 
   boot_dpkg -i "/packages/illumi-agent_${version}_$arch.deb"
-  in_boot illumi-agent enroll http://127.0.0.1:8080 "$(new_code 'Thornfield, attic')" --no-test </dev/null >"$work/said" 2>&1 || {
+  code=$(new_code 'Thornfield, attic')
+  in_boot illumi-agent enroll http://127.0.0.1:8080 "$code" --no-test </dev/null >"$work/said" 2>&1 || {
     cat "$work/said" >&2
     fail "enroll does not enrol the box; its words are above."
   }
