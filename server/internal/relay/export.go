@@ -117,7 +117,8 @@ func (e *Export) ids(ctx context.Context) ([]string, error) {
 func (v *View) hideRecallable(now time.Time) {
 	v.Files = slices.DeleteFunc(v.Files, func(f model.File) bool {
 		h, ok := v.Whisper.HopByID(f.HopID)
-		return ok && h.ReplyID == f.ReplyID && (h.State == model.HopHeld || now.Before(h.HoldUntil))
+		ended := v.Whisper.State == model.WhisperEnded && ok && now.Before(h.HoldUntil) // as route has it
+		return ok && h.ReplyID == f.ReplyID && (h.State == model.HopHeld || ended)
 	})
 }
 
