@@ -63,8 +63,8 @@ func fakeRecorder(dir string) int {
 	if err != nil {
 		return complain(err.Error())
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return complain("arecord: main:831: audio open error: Device or resource busy")
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return complain(err.Error())
 	}
 	speech := media.Babble("fake", 1).Samples
 	if there(dir, micSilent) {
@@ -203,7 +203,7 @@ func (m *machine) recording() bool {
 		return false
 	}
 	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil // shared: others may look as well
 }
 
 // voicebox is a loudspeaker that can be pulled out while it sounds.

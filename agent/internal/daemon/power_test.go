@@ -51,7 +51,7 @@ func TestPower_CutInEveryState(t *testing.T) {
 
 // inParallel runs tests that wait for time-outs and hardly need a processor.
 func inParallel[T any](list []T, run func(T)) {
-	room := make(chan struct{}, 24)
+	room := make(chan struct{}, 12)
 	done := make(chan struct{})
 	for _, v := range list {
 		go func() {
