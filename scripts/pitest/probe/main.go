@@ -155,7 +155,7 @@ func (t trial) once() (time.Duration, error) {
 
 // play gets the whisper played, from wherever the turn is.
 func (t trial) play() error {
-	for range 20 {
+	for range 5 {
 		phase, err := t.phase()
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ func (t trial) play() error {
 			return nil
 		}
 	}
-	return errors.New("the whisper is not played")
+	return errors.New("no press gets the whisper played")
 }
 
 // fall waits until the light goes out for a moment, as it does while the box speaks.
