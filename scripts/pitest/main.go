@@ -48,19 +48,33 @@ type step struct {
 	what   string
 	do     func(context.Context, *rig) error
 	begins bool // without it the others need not be tried
+	asIs   bool // goes on with what the one before left
+}
+
+// run begins at rest: a practice turn that somebody began ends with a restart.
+func (s step) run(ctx context.Context, r *rig) error {
+	if !s.asIs {
+		if _, err := r.vm.run(ctx, "systemctl restart illumi-agent"); err != nil {
+			return err
+		}
+		if err := r.online(ctx); err != nil {
+			return err
+		}
+	}
+	return s.do(ctx, r)
 }
 
 var steps = []step{
-	{"install", "the package is installed on a fresh system", install, true},
-	{"enroll", "one command enrols, tests aloud and leaves a practice whisper", enrol, true},
-	{"practice", "the practice whisper is done and leaves nothing", practise, false},
-	{"whisper", "a whisper is heard and answered; the light line follows the table", whisper, false},
-	{"doctor", "doctor finds every part well, here and on the box's page", doctor, false},
-	{"unplug", "parts, screen and network go and come in every state", unplug, false},
-	{"latency", "a press is seen within 100 ms while an answer is sent", latency, false},
-	{"idle", "memory, processor time and wake-ups of an idle box", idle, false},
-	{"power", "power is cut at random moments; nothing is lost and nothing comes twice", power, false},
-	{"remove", "upgrade keeps the identity, purge takes it", remove, false},
+	{"install", "the package is installed on a fresh system", install, true, true},
+	{"enroll", "one command enrols, tests aloud and leaves a practice whisper", enrol, true, true},
+	{"practice", "the practice whisper is done and leaves nothing", practise, false, true},
+	{"whisper", "a whisper is heard and answered; the light line follows the table", whisper, false, false},
+	{"doctor", "doctor finds every part well, here and on the box's page", doctor, false, false},
+	{"unplug", "parts, screen and network go and come in every state", unplug, false, false},
+	{"latency", "a press is seen within 100 ms while an answer is sent", latency, false, false},
+	{"idle", "memory, processor time and wake-ups of an idle box", idle, false, false},
+	{"power", "power is cut at random moments; nothing is lost and nothing comes twice", power, false, false},
+	{"remove", "upgrade keeps the identity, purge takes it", remove, false, false},
 }
 
 func run(ctx context.Context) (err error) {
@@ -112,7 +126,7 @@ func run(ctx context.Context) (err error) {
 		}
 		began := time.Now()
 		fmt.Printf("… %-9s %s\n", s.name, s.what)
-		if err := s.do(ctx, &r); err != nil {
+		if err := s.run(ctx, &r); err != nil {
 			fmt.Printf("✗ %-9s %v\n", s.name, err)
 			r.explain(context.WithoutCancel(ctx))
 			failed = append(failed, s.name)
