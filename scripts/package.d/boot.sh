@@ -75,7 +75,12 @@ until_so() {
 
 state_is() { [[ $(show "$1" ActiveState) == "$2" ]]; }
 # came_back UNIT PID tells whether the unit runs again, in another process.
-came_back() { state_is "$1" active && [[ $(show "$1" MainPID) != "$2" ]]; }
+came_back() {
+  local now
+  now=$(show "$1" MainPID)
+  # While it is down there is no process, which is written as 0.
+  [[ $now != 0 && $now != "$2" ]] && state_is "$1" active
+}
 
 # hold_unit is hold, and shows the unit's own words where it is not so.
 hold_unit() {
