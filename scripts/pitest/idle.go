@@ -73,13 +73,14 @@ func idle(ctx context.Context, r *rig) error {
 	var used []struct {
 		Resident, Own int64
 		CPU, Wakes    float64
+		Sleeps        float64
 	}
 	if err := json.Unmarshal([]byte(out), &used); err != nil {
 		return err
 	}
 	for i, u := range used {
-		fmt.Printf("    %-26s %5.1f MB resident, %5.1f MB its own, %5.2f %% of a processor, %5.2f wake-ups a second\n",
-			names[i], float64(u.Resident)/(1<<20), float64(u.Own)/(1<<20), 100*u.CPU, u.Wakes)
+		fmt.Printf("    %-26s %5.1f MB resident, %5.1f MB its own, %5.2f %% of a processor, %5.2f wake-ups and %5.2f sleeping threads a second\n",
+			names[i], float64(u.Resident)/(1<<20), float64(u.Own)/(1<<20), 100*u.CPU, u.Wakes, u.Sleeps)
 	}
 	if len(used) == 0 || names[0] != "illumi-agent" {
 		return errors.New("the box does not run")

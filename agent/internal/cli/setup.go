@@ -143,17 +143,14 @@ func (p *program) applyBoot(ctx context.Context, b config.BootFile) (note string
 	return "The Wi-Fi cannot be seen from here. The box joins it where it can.", p.keepAll(ctx, b.WiFi)
 }
 
-// setCountry lets the radio send. The kernel takes it at once where its module
-// is there, and from the file at the next start.
+// setCountry lets the radio send, from the next start on: the kernel reads the
+// file when it loads the module, and takes no word of it later.
 func (p *program) setCountry(country string) error {
 	name := filepath.Join(p.root, "etc/modprobe.d/illumi-wifi.conf")
 	text := "# Written by illumi-agent setup: where this box stands.\noptions cfg80211 ieee80211_regdom=" + country + "\n"
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil { //nolint:gosec // read by everybody who loads modules
 		return fmt.Errorf("set the Wi-Fi's country: %w", err)
 	}
-	live := filepath.Join(p.root, "sys/module/cfg80211/parameters/ieee80211_regdom")
-	// Where it cannot be told now, it reads the file above at its next start.
-	_ = os.WriteFile(live, []byte(country), 0o644) //nolint:gosec // the kernel's own file
 	return p.fact("Country", "%s", country)
 }
 

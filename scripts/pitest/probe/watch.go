@@ -18,7 +18,8 @@ type Used struct {
 	Resident int64   // bytes, at the end
 	Own      int64   // of these, not from a file: what no other program could share
 	CPU      float64 // share of one processor
-	Wakes    float64 // a second: how often one of its threads went to sleep
+	Wakes    float64 // a second: how often it woke as a whole, see bursts
+	Sleeps   float64 // a second: how often one of its threads went to sleep
 }
 
 // tick is what the kernel counts processor time in (USER_HZ).
@@ -44,7 +45,10 @@ func watch(args []string) ([]Used, error) {
 		list, before = append(list, Used{PID: pid}), append(before, c)
 	}
 	began := time.Now()
-	time.Sleep(*long)
+	woken, err := bursts(list, *long)
+	if err != nil {
+		return nil, err
+	}
 	took := time.Since(began)
 	for i := range list {
 		now, err := countOf(list[i].PID)
@@ -54,7 +58,8 @@ func watch(args []string) ([]Used, error) {
 		u := &list[i]
 		u.Resident, u.Own = now.resident, now.own
 		u.CPU = (time.Duration(now.ticks-before[i].ticks) * tick).Seconds() / took.Seconds()
-		u.Wakes = float64(now.sleeps-before[i].sleeps) / took.Seconds()
+		u.Wakes = float64(woken[i]) / took.Seconds()
+		u.Sleeps = float64(now.sleeps-before[i].sleeps) / took.Seconds()
 	}
 	return list, nil
 }
