@@ -213,11 +213,17 @@ type arecord struct {
 	stopped atomic.Bool
 }
 
-// Stop interrupts arecord, which then writes what it still has. One that does
-// not end is killed by Read's deadline.
+// Stop interrupts arecord, which then writes what it still has. One that gives
+// no more is killed by Read's deadline, and one that just goes on is killed as
+// well: somebody who has stopped must not be listened to.
 func (a *arecord) Stop() {
 	a.stops.Do(func() {
 		a.stopped.Store(true)
+		time.AfterFunc(a.hung, func() {
+			if a.signal(syscall.SIGKILL) != nil {
+				a.pipe.Close() // Read ends by it
+			}
+		})
 		if err := a.signal(syscall.SIGINT); err != nil {
 			// It cannot be interrupted, so it must not go on listening.
 			a.pipe.Close()

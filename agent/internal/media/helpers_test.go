@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -213,6 +214,22 @@ func fakeALSA(kind string) int {
 		onInterrupt() // and takes no notice of it
 		emit(out)
 		time.Sleep(time.Minute)
+	case "goes on": // flows on, whatever it is told
+		onInterrupt()
+		for {
+			if _, err := os.Stdout.Write(out); err != nil {
+				return 1
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	case "leaves a child": // which keeps the device, and says so by the pipe
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), "ILLUMI_FAKE=goes on")
+		c.Stdout = os.Stdout
+		if err := c.Start(); err != nil {
+			return 1
+		}
+		return 0
 	case "mute":
 		time.Sleep(time.Minute)
 	case "play": // keeps what it was given

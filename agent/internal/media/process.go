@@ -47,10 +47,31 @@ func startChild(p Program, usual string, stdin io.Reader, stdout io.Writer, args
 		return nil, fmt.Errorf("start %s: %w", usual, err)
 	}
 	go func() {
+		c.endGroup()
 		c.err = c.cmd.Wait()
 		close(c.waited)
 	}()
 	return c, nil
+}
+
+// byPid is waitid's P_PID, which package syscall does not name.
+const byPid = 1
+
+// endGroup waits for the child's end and takes with it what it started and left
+// behind: that would keep the microphone or the camera open in the dark. The
+// child is not yet reaped, so the number is still its own.
+func (c *child) endGroup() {
+	pid := c.cmd.Process.Pid
+	for {
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, byPid, uintptr(pid), 0, syscall.WEXITED|syscall.WNOWAIT, 0, 0)
+		switch errno {
+		case syscall.EINTR:
+			continue
+		case 0:
+			_ = syscall.Kill(-pid, syscall.SIGKILL) // nobody is left, as a rule
+		}
+		return
+	}
 }
 
 // signal reaches the whole group. A group that is gone is what was wanted.

@@ -239,6 +239,36 @@ func TestALSAMicrophone_Failures(t *testing.T) {
 	if take, err := r.Stop(); err != nil || take.Duration != 100*ms {
 		t.Errorf("hanging arecord: %+v, %v", take, err)
 	}
+	// So is one that takes no notice of it and goes on listening.
+	l := &lamp{}
+	r, err = (&ALSAMicrophone{Live: NewLive(Pace{1000}, l.set), Program: fake("goes on"), hung: 200 * ms}).Open(t.Context(), tempFile(t, "d.wav"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if take, err := r.Stop(); err != nil || take.Lost || l.lit() {
+		t.Errorf("arecord that goes on: %+v, %v, lit %v", take, err, l.lit())
+	}
+}
+
+func TestChild_LeavesNobodyBehind(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := fake("leaves a child")
+	c, err := startChild(p, "rpicam-still", nil, w)
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// The pipe ends once nobody holds it any more.
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestALSASpeaker_PlaysAll(t *testing.T) {
