@@ -210,7 +210,7 @@ func (d *disk) exists(name string) bool {
 // names lists a directory without orphans; an absent one is empty.
 func (d *disk) names(dir string) ([]string, error) {
 	list, err := fs.ReadDir(d.root.FS(), dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {
@@ -233,10 +233,25 @@ func (d *disk) writeJSON(name string, v any) error {
 	return d.writeFile(name, append(data, '\n'))
 }
 
+// unreadable reports that what is there under a name cannot be had from this
+// card any more, or is no file: as good as damaged. One bad block must not keep
+// the box from starting.
+func unreadable(err error) bool {
+	for _, e := range []error{syscall.EIO, syscall.EUCLEAN, syscall.EBADMSG, syscall.EISDIR, syscall.ENOTDIR} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // readJSON returns fs.ErrNotExist for an absent file and ErrDamaged for one
-// that is not the JSON it should be.
+// that is not the JSON it should be, or cannot be read.
 func (d *disk) readJSON(name string, v any) error {
 	data, err := d.root.ReadFile(name)
+	if unreadable(err) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ func (s *Spool) readManifest(dir string) (Item, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Item{}, fmt.Errorf("%w: no manifest", ErrDamaged)
 	}
+	if unreadable(err) {
+		return Item{}, fmt.Errorf("%w: the manifest: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return Item{}, err
 	}

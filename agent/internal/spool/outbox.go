@@ -242,7 +242,7 @@ func (s *Spool) Verify(it Item) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !s.disk.exists(path.Join("outbox", it.ID)):
 			return unknown("reply", it.ID)
-		case errors.Is(err, fs.ErrNotExist), err == nil && (sum != f.SHA256 || size != f.Size):
+		case errors.Is(err, fs.ErrNotExist), unreadable(err), err == nil && (sum != f.SHA256 || size != f.Size):
 			return fmt.Errorf("spool: verify: %w: the %s is not what was sealed", ErrDamaged, f.Role)
 		case err != nil:
 			return tell("verify", err)
@@ -276,7 +276,11 @@ func (s *Spool) setAside(id, hop, reason string) (Damaged, error) {
 	if err := s.disk.rename(path.Join("outbox", id), to); err != nil {
 		return d, tell("set a damaged reply aside", err)
 	}
-	err := errors.Join(s.disk.syncDir("outbox-damaged"), s.disk.syncDir("outbox"), s.disk.writeJSON(path.Join(to, "reason.json"), d))
+	why := s.disk.writeJSON(path.Join(to, "reason.json"), d)
+	if unreadable(why) {
+		why = nil // it is no folder at all
+	}
+	err := errors.Join(s.disk.syncDir("outbox-damaged"), s.disk.syncDir("outbox"), why)
 	return d, tell("set a damaged reply aside", err)
 }
 

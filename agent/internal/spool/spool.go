@@ -181,7 +181,7 @@ func (s *Spool) recover() error {
 			return tell("sweep "+dir, err)
 		}
 		for _, sub := range subs {
-			if err := s.sweep(path.Join(dir, sub)); err != nil {
+			if err := s.sweep(path.Join(dir, sub)); err != nil && !unreadable(err) {
 				return tell("sweep "+dir, err)
 			}
 		}

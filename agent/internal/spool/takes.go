@@ -200,6 +200,10 @@ func (s *Spool) Takes() ([]Take, error) {
 
 func (s *Spool) takesOf(hop string) ([]Take, error) {
 	names, err := s.disk.names(path.Join("takes", hop))
+	if unreadable(err) {
+		s.o.Logger.Error("takes cannot be read", "hop", hop, "error", err)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -216,6 +220,10 @@ func (s *Spool) takesOf(hop string) ([]Take, error) {
 			continue
 		}
 		fi, err := s.disk.root.Stat(name)
+		if unreadable(err) {
+			s.o.Logger.Error("a take cannot be read", "hop", hop, "take", n, "error", err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
