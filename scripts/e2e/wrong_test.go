@@ -226,7 +226,7 @@ func TestWrong_Names(t *testing.T) {
 	for _, page := range []string{"/", "/boxes", "/projects/" + project, "/projects/" + project + "/start", "/whispers/" + id} {
 		data, err := s.r.Get(ctx, page)
 		must(t, err)
-		for _, name := range []string{evil, `"><img`} {
+		for _, name := range []string{evil, `"><img src=x onerror`} {
 			if bytes.Contains(data, []byte(name)) {
 				t.Errorf("%s shows %q as markup", page, name)
 			}
