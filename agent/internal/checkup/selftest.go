@@ -61,6 +61,7 @@ type runner struct {
 
 	trial *trial
 	shot  *exposure
+	asked flow.Prompt // the question that was shown last
 }
 
 func (r *runner) now() time.Duration { return time.Since(r.began) }
@@ -119,6 +120,7 @@ func (r *runner) do(f selftest.Effect) {
 			r.ready = f.Seq
 		}
 		r.voice.add(sound{f, r.p.Gain(r.volume)})
+		r.ask(f.Prompt)
 	case selftest.Stop:
 		r.voice.stop()
 	case selftest.Volume:
@@ -144,6 +146,15 @@ func (r *runner) do(f selftest.Effect) {
 		}
 	default:
 		r.device(f)
+	}
+}
+
+// ask shows what the box asks for as well, as its loudspeaker may be what is not
+// well. It is no part, so it has no verdict; said again, it is not shown again.
+func (r *runner) ask(p flow.Prompt) {
+	if selftest.Asks(p) && p != r.asked {
+		r.asked = p
+		r.shown(protocol.CheckItem{Text: "“" + flow.Prompts[p] + "”"})
 	}
 }
 

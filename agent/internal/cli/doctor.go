@@ -119,6 +119,9 @@ var marks = map[protocol.Verdict]string{
 // line; where there is little room the texts stand below the part.
 func itemText(i protocol.CheckItem, width int) string {
 	const margin = 24
+	if i.Verdict == "" { // what the box asks for, or tells
+		return wrap(strings.Repeat(" ", narrowMargin)+i.Text, width, narrowMargin)
+	}
 	head, indent := fmt.Sprintf("%-7s %-15s ", marks[i.Verdict], i.Part), margin
 	s := wrap(head+i.Text, width, margin)
 	if width > 0 && width < narrow {

@@ -97,6 +97,10 @@ func TestItemText(t *testing.T) {
 		}
 	}
 	i.Verdict = protocol.VerdictOK
+	asked := protocol.CheckItem{Text: "“Test one. Is my light on? Press if yes.”"}
+	if got, want := itemText(asked, 40), "    “Test one. Is my light on? Press if\n    yes.”"; got != want {
+		t.Errorf("a question:\n%s\nwant\n%s", got, want)
+	}
 	if got := itemText(i, 0); strings.Contains(got, "→") {
 		t.Errorf("what is well needs nothing: %s", got)
 	}

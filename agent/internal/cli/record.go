@@ -56,8 +56,10 @@ instead of what was recorded here. Without a name, record lists the sentences.
 }
 
 func (p *program) listSentences() error {
+	width := columns(p.stdio.Out)
 	for _, key := range slices.Sorted(maps.Keys(flow.Prompts)) {
-		if err := p.say("%-18s %s", key, flow.Prompts[key]); err != nil {
+		line := wrap(fmt.Sprintf("%-18s %s", key, flow.Prompts[key]), width, 19)
+		if err := p.say("%s", line); err != nil {
 			return err
 		}
 	}
@@ -90,7 +92,7 @@ func (r reader) read(ctx context.Context, h daemon.Hands, key string, shown func
 		return fmt.Errorf("there is no sentence %q", key)
 	}
 	tell := func(format string, args ...any) {
-		shown(protocol.CheckItem{Part: checkup.PartSentences, Verdict: protocol.VerdictOK, Text: fmt.Sprintf(format, args...)})
+		shown(protocol.CheckItem{Text: fmt.Sprintf(format, args...)})
 	}
 	tell("Press the button. After the tone, read aloud: “%s” Then press again.", text)
 	h.Panel.Show(flow.Lamps{Main: flow.LightFull}, 0)

@@ -125,11 +125,13 @@ func (d *Daemon) do(ctx context.Context, a Ask, shown func(protocol.CheckItem)) 
 	case string(protocol.CheckPractice):
 		done := make(chan error, 1)
 		d.post(ctx, func() {
-			if !lendable[d.state.Phase] || d.lent != nil || d.state.Turn.Practice {
+			switch {
+			case !lendable[d.state.Phase] || d.lent != nil:
 				done <- ErrInUse
 				return
+			case !d.state.Turn.Practice: // one that waits already is what was asked for
+				d.practise("")
 			}
-			d.practise("")
 			done <- nil
 		})
 		select {

@@ -9,6 +9,16 @@ import (
 
 // This file has the steps of people.md 5, one after the other.
 
+// Asks reports whether a sentence wants something of who stands at the box, if
+// only patience.
+func Asks(p flow.Prompt) bool {
+	switch p {
+	case flow.SayTestLight, flow.SayTestSound, flow.SayTestMic, flow.SayTestMicHeard, flow.SayTestRed, flow.SayTestCamera, flow.SayTestWait:
+		return true
+	}
+	return false
+}
+
 // begin enters a test.
 func (m *move) begin(t Test) {
 	s := &m.s
