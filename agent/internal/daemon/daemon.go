@@ -107,6 +107,8 @@ type Options struct {
 
 	stepped func(flow.Event, flow.State) // in the loop, after each step; for tests
 	answers func() error                 // instead of the disk's, for tests
+
+	late func() <-chan time.Time // after closeWait, or when a test says so
 }
 
 // Hours are quiet hours, "21:00" to "08:00"; the zero value is none.
@@ -144,7 +146,8 @@ type Daemon struct {
 	capture  *capture
 	shot     *shot
 	measured map[takeID]measured
-	seen     map[takeID]time.Time // when this run first knew of a take
+	closing  map[takeID][]flow.Effect // late, and what waits for each
+	seen     map[takeID]time.Time     // when this run first knew of a take
 	back     *takeBack
 	// The replies that waited at the last stop, by the journal.
 	sealedOnce []flow.Unsent
@@ -210,6 +213,9 @@ func New(o Options) (*Daemon, error) {
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
 	}
+	if o.late == nil {
+		o.late = func() <-chan time.Time { return time.After(closeWait) }
+	}
 	if o.answers == nil {
 		o.answers = o.Spool.Answers
 	}
@@ -224,7 +230,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
-		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, reported: map[string]int64{}, requested: map[string]bool{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, closing: map[takeID][]flow.Effect{}, reported: map[string]int64{}, requested: map[string]bool{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
 	}
 	d.dog = newWatchdog(d.log)
 	d.player = newPlayer(d.sounds, d.begun, d.ended)

@@ -121,10 +121,39 @@ func (d *Daemon) closeMic() error {
 			d.micLevel = &peak
 		}
 		return m.err
-	case <-time.After(closeWait):
-		d.measured[c.id] = measured{err: errors.New("the microphone did not close in time")}
-		return d.measured[c.id].err
+	case <-d.o.late():
+		d.closing[c.id] = nil
+		d.wait.Go(func() {
+			m := <-done
+			d.post(d.ctx, func() { d.closedAtLast(c.id, m) })
+		})
+		return errors.New("the microphone did not close in time")
 	}
+}
+
+// closedAtLast goes on with a take whose recording took long to become whole:
+// a card can take seconds to answer. Nobody's words are lost for that.
+func (d *Daemon) closedAtLast(id takeID, m measured) {
+	waiting, ok := d.closing[id]
+	if !ok {
+		return // it was erased meanwhile
+	}
+	delete(d.closing, id)
+	d.measured[id] = m
+	for _, f := range waiting {
+		d.carryOut(f)
+	}
+}
+
+// notWhole reports that a take's recording is still being closed. The effect is
+// carried out once that is done.
+func (d *Daemon) notWhole(f flow.Effect) bool {
+	id := takeID{f.Hop, f.Take}
+	waiting, ok := d.closing[id]
+	if ok {
+		d.closing[id] = append(waiting, f)
+	}
+	return ok
 }
 
 func (c *capture) close() measured {
@@ -143,6 +172,9 @@ func (c *capture) close() measured {
 // checkSpeech answers whether somebody spoke in a take. One whose file is not
 // to be trusted counts as not heard, and the disk is looked at.
 func (d *Daemon) checkSpeech(f flow.Effect) {
+	if d.notWhole(f) {
+		return // no answer in time counts as speech
+	}
 	m, ok := d.measured[takeID{f.Hop, f.Take}]
 	e := flow.Event{Kind: flow.KindNoSpeech, Seq: f.Seq}
 	switch {

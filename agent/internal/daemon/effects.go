@@ -70,6 +70,7 @@ func (d *Daemon) disk(f flow.Effect) {
 		d.keepTake(f)
 	case flow.EraseTake:
 		delete(d.measured, takeID{f.Hop, f.Take})
+		delete(d.closing, takeID{f.Hop, f.Take})
 		d.onDisk("erase a take", d.spool.EraseTake(f.Hop, f.Take))
 	case flow.ErasePhoto:
 		d.onDisk("erase a photo", d.spool.ErasePhoto(f.Hop, f.Take))
@@ -123,6 +124,9 @@ func (d *Daemon) diskTrouble(what string, err error) {
 }
 
 func (d *Daemon) keepTake(f flow.Effect) {
+	if d.notWhole(f) {
+		return // until then it is what a power cut would leave
+	}
 	_, err := d.spool.KeepTake(f.Hop, f.Take)
 	d.onDisk("keep a take", err)
 	if err == nil && d.clockKnown() {
@@ -141,6 +145,11 @@ func (d *Daemon) eraseTakes(hop string) {
 	for id := range d.measured {
 		if id.hop == hop {
 			delete(d.measured, id)
+		}
+	}
+	for id := range d.closing {
+		if id.hop == hop {
+			delete(d.closing, id)
 		}
 	}
 	d.onDisk("erase takes", d.spool.EraseTakes(hop))
@@ -162,6 +171,11 @@ func (d *Daemon) takeFiles(hop string, n int) (audio, photo string, err error) {
 
 // seal puts a take into the outbox. When it answers Sealed the reply is saved.
 func (d *Daemon) seal(f flow.Effect) {
+	if _, ok := d.closing[takeID{f.Hop, f.Take}]; ok {
+		// Its digest would not be that of the whole: it waits as a draft.
+		d.step(flow.Event{Kind: flow.KindSealFailed, Seq: f.Seq, Code: flow.CodeMic})
+		return
+	}
 	it, err := d.sealed(f)
 	if err != nil {
 		d.diskTrouble("seal", err)
