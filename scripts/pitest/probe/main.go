@@ -147,7 +147,8 @@ func (t trial) once() (time.Duration, error) {
 	if err := t.pull(t.forward, false); err != nil {
 		return 0, err
 	}
-	if err := t.wait(5*time.Second, "INVITE"); err != nil {
+	// The state is written once it is safe, which a busy card makes wait.
+	if err := t.wait(30*time.Second, "INVITE"); err != nil {
 		return 0, fmt.Errorf("the press did nothing: %w", err)
 	}
 	return took, nil
@@ -178,7 +179,7 @@ func (t trial) play() error {
 		if err := t.pull(pin, false); err != nil {
 			return err
 		}
-		if err := t.wait(3*time.Second, "PLAYING"); err == nil {
+		if err := t.wait(15*time.Second, "PLAYING"); err == nil {
 			return nil
 		}
 	}
