@@ -138,13 +138,16 @@ type NoticeText struct {
 
 // Status is a box's health.
 type Status struct {
-	State     string `json:"state"`   // interaction state
-	Waiting   int    `json:"waiting"` // whispers on the box, not yet answered
-	Unsent    int    `json:"unsent"`  // replies saved and not yet acknowledged
-	DiskFree  int64  `json:"disk_free"`
-	Uptime    int64  `json:"uptime"` // seconds
-	Settings  int64  `json:"settings"`
-	ClockSync bool   `json:"clock_sync"`
+	State string `json:"state"` // interaction state
+	// Practice says that it is a practice whisper which is heard and answered: the
+	// box's own, and not one of those that wait.
+	Practice  bool  `json:"practice,omitempty"`
+	Waiting   int   `json:"waiting"` // whispers on the box, not yet answered
+	Unsent    int   `json:"unsent"`  // replies saved and not yet acknowledged
+	DiskFree  int64 `json:"disk_free"`
+	Uptime    int64 `json:"uptime"` // seconds
+	Settings  int64 `json:"settings"`
+	ClockSync bool  `json:"clock_sync"`
 	// InForce is what the box lives by now, its true number of buttons included:
 	// nil from a box that does not tell.
 	InForce *Settings `json:"in_force,omitempty"`

@@ -66,7 +66,7 @@ func StateWords(state string) string {
 // tell has no line.
 func (s Status) Lines() []Line {
 	lines := []Line{
-		{Key: "state", Name: "It does", Words: StateWords(s.State), Level: either(s.State == "E_MIC", Bad, Plain)},
+		{Key: "state", Name: "It does", Words: StateWords(s.State) + pick(s.Practice, ", for practice", ""), Level: either(s.State == "E_MIC", Bad, Plain)},
 		{Key: "waiting", Name: "Not answered", Words: counted(s.Waiting, "whisper"), Level: Plain},
 		{Key: "unsent", Name: "Not sent", Words: counted(s.Unsent, "answer"), Level: Plain},
 		s.room(),

@@ -31,6 +31,7 @@ func TestStatus_Lines(t *testing.T) {
 		"at rest":              {nil, "state", "no whisper waits", Plain},
 		"a later state":        {func(s *Status, _ *Health) { s.State = "TEA_TIME" }, "state", "tea time", Plain},
 		"no microphone works":  {func(s *Status, _ *Health) { s.State = "E_MIC" }, "state", "the microphone does not work", Bad},
+		"a practice":           {func(s *Status, _ *Health) { s.State, s.Practice = "NEW", true }, "state", "a whisper waits to be heard, for practice", Plain},
 		"one whisper":          {func(s *Status, _ *Health) { s.Waiting = 1 }, "waiting", "1 whisper", Plain},
 		"room":                 {nil, "room", "12.0 of 30.0 GB", Fine},
 		"little room":          {func(s *Status, _ *Health) { s.DiskFree = 4e9 }, "room", "4.0 of 30.0 GB", Look},

@@ -142,6 +142,10 @@ func TestControl_Practice(t *testing.T) {
 	if s := b.phase(flow.New); s.Turn.Hop != first.Turn.Hop || len(s.Queue) != 0 {
 		t.Errorf("two practice turns at once: %+v", s)
 	}
+	// The team sees it, and that it is none of theirs.
+	if n, err := AskNow(t.Context(), control); err != nil || !n.Practice || n.Waiting != 0 {
+		t.Errorf("%+v %v", n, err)
+	}
 }
 
 // What is no question is told so, and ends nothing.

@@ -44,7 +44,7 @@ func (d *Daemon) sendStatus() {
 func (d *Daemon) status() (protocol.Status, error) {
 	free, err := d.spool.Free()
 	return protocol.Status{
-		State: string(d.state.Phase), Waiting: d.waiting(), Unsent: d.unsent(), DiskFree: free,
+		State: string(d.state.Phase), Practice: d.state.Turn.Practice, Waiting: d.waiting(), Unsent: d.unsent(), DiskFree: free,
 		Uptime: int64(time.Since(d.started).Seconds()), Settings: d.settings.Version, ClockSync: d.clockKnown(),
 		InForce: d.inForce(), Health: d.health(),
 	}, err
@@ -78,8 +78,13 @@ func (d *Daemon) sayNow(ctx context.Context) (Now, error) {
 
 // waiting counts the whispers on the box that are not answered.
 func (d *Daemon) waiting() int {
-	n := len(d.state.Queue)
-	if d.state.Turn.Hop != "" && d.state.Reply == "" {
+	n := 0
+	for _, t := range d.state.Queue {
+		if !t.Practice {
+			n++
+		}
+	}
+	if d.state.Turn.Hop != "" && d.state.Reply == "" && !d.state.Turn.Practice {
 		n++
 	}
 	return n

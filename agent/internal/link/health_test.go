@@ -38,7 +38,7 @@ func TestLink_Requests(t *testing.T) {
 // with fields that it does not know.
 func TestLink_TellsAsMuchAsTheServerTakes(t *testing.T) {
 	report := protocol.Message{Type: protocol.TypeReport, ID: "r-1", Body: []byte(`{"id":"x"}`)}
-	status := protocol.Status{State: "IDLE", InForce: &welcome.Settings, Health: &protocol.Health{Undervoltage: protocol.No, Throttled: protocol.No}}
+	status := protocol.Status{State: "IDLE", Practice: true, InForce: &welcome.Settings, Health: &protocol.Health{Undervoltage: protocol.No, Throttled: protocol.No}}
 	pending := func(o *Options, _ *wire) {
 		o.Pending = func() ([]protocol.Message, error) { return []protocol.Message{report}, nil }
 	}
@@ -66,7 +66,7 @@ func TestLink_TellsAsMuchAsTheServerTakes(t *testing.T) {
 				if err := protocol.Decode(m.Body, &s); err != nil || m.Type != protocol.TypeStatus {
 					t.Fatalf("came %s: %v", m.Type, err)
 				}
-				if (s.Health != nil) != takes || (s.InForce != nil) != takes || s.State != "IDLE" {
+				if (s.Health != nil) != takes || (s.InForce != nil) != takes || s.Practice != takes || s.State != "IDLE" {
 					t.Errorf("the status is %s", m.Body)
 				}
 				if err := l.Progress(report); err != nil {

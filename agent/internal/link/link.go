@@ -223,7 +223,7 @@ func (l *Link) Health() bool {
 // down: the next one tells more. An older server is told what it takes.
 func (l *Link) Status(s protocol.Status) error {
 	if !l.Health() {
-		s.InForce, s.Health = nil, nil
+		s.InForce, s.Health, s.Practice = nil, nil, false
 	}
 	id := l.nextID()
 	frame, err := protocol.Encode(protocol.TypeStatus, id, s)
