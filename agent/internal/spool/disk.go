@@ -54,6 +54,10 @@ const (
 	gonePrefix = ".gone-"
 )
 
+// trialPrefix is, beside the folders, of what a check recorded: somebody's
+// voice, for nobody to keep.
+const trialPrefix = ".trial-"
+
 func orphan(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, newPrefix) || strings.HasPrefix(name, gonePrefix)
 }

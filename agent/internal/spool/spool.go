@@ -19,6 +19,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -170,7 +171,7 @@ func (s *Spool) Close() error {
 
 // recover removes orphans and finishes moves that a cut interrupted.
 func (s *Spool) recover() error {
-	for _, dir := range folders {
+	for _, dir := range append([]string{"."}, folders...) {
 		if err := s.sweep(dir); err != nil {
 			return tell("sweep "+dir, err)
 		}
@@ -207,7 +208,11 @@ func (s *Spool) sweep(dir string) error {
 		return err
 	}
 	for _, name := range names {
-		if !orphan(name) {
+		gone := orphan(name)
+		if dir == "." { // other programs write here as well
+			gone = strings.HasPrefix(name, trialPrefix)
+		}
+		if !gone {
 			continue
 		}
 		if err := s.disk.remove(path.Join(dir, name)); err != nil {

@@ -100,6 +100,23 @@ func TestOpen_ForeignFiles(t *testing.T) {
 	}
 }
 
+// What a check recorded is nobody's to keep, also where the power was cut in
+// the middle of it.
+func TestOpen_TrialRecordingsAreErased(t *testing.T) {
+	dir := t.TempDir()
+	trial := filepath.Join(dir, ".trial-123")
+	must(t, os.MkdirAll(trial, 0o700))
+	must(t, os.WriteFile(filepath.Join(trial, "selftest.wav"), []byte("a voice"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "agent.yaml"), []byte("name: x"), 0o600))
+	open(t, Options{Dir: dir})
+	if _, err := os.Stat(trial); err == nil {
+		t.Error("somebody's voice stays on the card")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "agent.yaml")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUnreadable(t *testing.T) {
 	for err, is := range map[error]bool{syscall.EIO: true, syscall.EUCLEAN: true, syscall.ENOSPC: false, fs.ErrNotExist: false, syscall.EACCES: false} {
 		if unreadable(&fs.PathError{Op: "read", Path: "x", Err: err}) != is {
