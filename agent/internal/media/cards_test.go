@@ -248,6 +248,7 @@ func TestWatchCards_LooksOnceThingsHaveSettled(t *testing.T) {
 		}
 		errs <- errors.New("overflow") // nothing has changed, nothing is told
 		time.Sleep(settled)
+		synctest.Wait()
 		now, trouble = nil, errors.New("half listed")
 		events <- struct{}{}
 		time.Sleep(settled)
