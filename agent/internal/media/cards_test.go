@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,42 +227,60 @@ func TestWatchCards_LooksOnceThingsHaveSettled(t *testing.T) {
 		var now []Card
 		var seen []int
 		var trouble error
+		var mu sync.Mutex // the fake clock orders nothing for the race detector
+		set := func(cards []Card, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			now, trouble = cards, err
+		}
+		looks := func() []int {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(seen)
+		}
 		done := make(chan error)
 		go func() {
-			done <- watchCards(ctx, events, errs, func() ([]Card, error) { return slices.Clone(now), trouble },
-				func(c []Card) { seen = append(seen, len(c)) })
+			done <- watchCards(ctx, events, errs, func() ([]Card, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return slices.Clone(now), trouble
+			}, func(c []Card) {
+				mu.Lock()
+				defer mu.Unlock()
+				seen = append(seen, len(c))
+			})
 		}()
 		synctest.Wait()
-		now = []Card{{ID: "Device"}}
+		set([]Card{{ID: "Device"}}, nil)
 		for range 8 { // a node for each of the card's devices
 			events <- struct{}{}
 			time.Sleep(100 * ms)
 		}
 		synctest.Wait()
-		if !slices.Equal(seen, []int{0}) {
-			t.Errorf("unsettled: %v", seen)
+		if !slices.Equal(looks(), []int{0}) {
+			t.Errorf("unsettled: %v", looks())
 		}
 		time.Sleep(settled)
 		synctest.Wait()
-		if !slices.Equal(seen, []int{0, 1}) {
-			t.Errorf("settled: %v", seen)
+		if !slices.Equal(looks(), []int{0, 1}) {
+			t.Errorf("settled: %v", looks())
 		}
 		errs <- errors.New("overflow") // nothing has changed, nothing is told
 		time.Sleep(settled)
 		synctest.Wait()
-		now, trouble = nil, errors.New("half listed")
+		set(nil, errors.New("half listed"))
 		events <- struct{}{}
 		time.Sleep(settled)
 		synctest.Wait()
-		trouble = nil
-		if !slices.Equal(seen, []int{0, 1}) {
-			t.Errorf("unchanged: %v", seen)
+		set(nil, nil)
+		if !slices.Equal(looks(), []int{0, 1}) {
+			t.Errorf("unchanged: %v", looks())
 		}
 		time.Sleep(lookAgain)
 		synctest.Wait()
 		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) || !slices.Equal(seen, []int{0, 1, 0}) {
-			t.Errorf("%v, %v", seen, err)
+		if err := <-done; !errors.Is(err, context.Canceled) || !slices.Equal(looks(), []int{0, 1, 0}) {
+			t.Errorf("%v, %v", looks(), err)
 		}
 	})
 }
