@@ -50,7 +50,11 @@ func (d *Daemon) check(ctx context.Context, kind protocol.CheckKind, by protocol
 		look = d.o.Checks.SelfTest
 	}
 	var items []protocol.CheckItem
-	if err := d.lend(ctx, by.Aloud, func(ctx context.Context, h Hands) { items = look(ctx, h, shown) }); err != nil {
+	err := d.lend(ctx, by, func(ctx context.Context, h Hands) { items = look(ctx, h, shown) })
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		err = ErrInUse // it made way for a press
+	}
+	if err != nil {
 		return protocol.Check{}, err
 	}
 	c := newCheck(kind, items)

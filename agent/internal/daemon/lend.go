@@ -6,6 +6,7 @@ import (
 
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/panel"
+	"illumi/protocol"
 )
 
 // ErrInUse says that somebody is using the box, and that a check must wait.
@@ -37,6 +38,8 @@ type lending struct {
 	inputs chan panel.Input
 	// held are the events of that time; the interaction gets them after it.
 	held []flow.Event
+	// yield ends a use that nobody at the box asked for; nil for others.
+	yield context.CancelFunc
 }
 
 // lendable are the phases in which nobody is in the middle of anything.
@@ -50,11 +53,14 @@ var lendable = map[flow.Phase]bool{
 // lost. While somebody answers a whisper it is refused with ErrInUse. Safe from
 // any goroutine but the loop's.
 func (d *Daemon) Lend(ctx context.Context, use func(context.Context, Hands)) error {
-	return d.lend(ctx, false, use)
+	return d.lend(ctx, protocol.Request{}, use)
 }
 
-// lend is Lend; aloud is that people agreed that the box may be heard now.
-func (d *Daemon) lend(ctx context.Context, aloud bool, use func(context.Context, Hands)) error {
+// lend is Lend for what the server asked, if it did: then a press ends it, since
+// whoever presses did not ask, and the box is theirs.
+func (d *Daemon) lend(ctx context.Context, by protocol.Request, use func(context.Context, Hands)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	got := make(chan Hands, 1)
 	no := make(chan error, 1)
 	d.post(ctx, func() {
@@ -62,7 +68,11 @@ func (d *Daemon) lend(ctx context.Context, aloud bool, use func(context.Context,
 			no <- ErrInUse
 			return
 		}
-		got <- d.handOver(aloud)
+		h := d.handOver(by.Aloud)
+		if by.ID != "" {
+			d.lent.yield = cancel
+		}
+		got <- h
 	})
 	select {
 	case h := <-got:
@@ -119,6 +129,12 @@ func (d *Daemon) heldBack(e flow.Event) bool {
 func (d *Daemon) lentInput(in panel.Input) bool {
 	if d.lent == nil {
 		return false
+	}
+	if d.lent.yield != nil {
+		if in.Down {
+			d.lent.yield()
+		}
+		return false // it counts once the box is given back
 	}
 	select {
 	case d.lent.inputs <- in:
