@@ -159,7 +159,10 @@ func sentence(s string) string {
 	if s == "" {
 		return s
 	}
-	s = strings.ToUpper(s[:1]) + s[1:]
+	// Who looks for a file named Illumi.yaml finds none.
+	if first, _, _ := strings.Cut(s, " "); !strings.Contains(first, ".yaml") {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
 	if !strings.ContainsAny(s[len(s)-1:], ".!?)") {
 		s += "."
 	}

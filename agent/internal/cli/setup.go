@@ -74,6 +74,9 @@ func (p *program) setup(ctx context.Context, name string) error {
 		if err == nil {
 			err = config.EraseBootFile(name)
 		}
+		if c, _, lerr := p.load(installed); err == nil && lerr == nil && c.Enrolled() == nil {
+			note = strings.TrimPrefix(note+"\r\n", "\r\n") + "This is the box " + c.Name + " of " + c.Server + "."
+		}
 		return errors.Join(err, p.bootResult(name, note, err))
 	}
 	return p.say("There is no illumi.yaml; nothing was changed.")
