@@ -225,7 +225,7 @@ func (r *rig) pressUntil(ctx context.Context, phases ...string) error {
 		if err := r.vm.press(ctx); err != nil {
 			return err
 		}
-		if _, err := r.vm.until(ctx, 2*time.Second, phases...); err == nil {
+		if _, err := r.vm.until(ctx, 8*time.Second, phases...); err == nil {
 			return nil
 		}
 	}
