@@ -105,6 +105,14 @@ func TestAgentKeepsItsDevices(t *testing.T) {
 	}
 }
 
+// systemd gives a StateDirectory to the unit's user, all that is in it: the setup,
+// as root, would take it from a box that runs.
+func TestSetupLeavesTheStateToTheBox(t *testing.T) {
+	if strings.Contains(AgentSetup, "\nStateDirectory") || !strings.Contains(AgentSetup, "ReadWritePaths=/etc/illumi /var/lib/illumi-agent ") {
+		t.Error("the setup does not use the state as it is")
+	}
+}
+
 func TestRestartsByItself(t *testing.T) {
 	tests := []struct{ unit, key, want string }{
 		{"illumi-agent.service", "Type", "notify"},

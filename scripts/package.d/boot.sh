@@ -138,6 +138,14 @@ check_setup() {
   hold_unit "$unit" "illumi.yaml is still on the card" in_boot test ! -e /boot/firmware/illumi.yaml
   hold_unit "$unit" "illumi-result.txt does not say that all is done" in_boot grep -q Done /boot/firmware/illumi-result.txt
   hold_unit illumi-agent.service "the box does not run after it was set up" until_so 30 state_is illumi-agent.service active
+  # Beside a box that runs: a second card's file makes it another box.
+  code=$(new_code 'Thornfield, cellar')
+  printf 'server: http://127.0.0.1:8080\ncode: %s\nagain: yes\n' "$code" |
+    in_boot tee /boot/firmware/illumi.yaml >/dev/null
+  in_boot systemctl start "$unit" || true
+  hold_unit illumi-agent.service "a box that runs does not become the one of illumi.yaml" until_so 30 in_boot sh -c \
+    'illumi-agent status | grep -qE "^Box +Thornfield, cellar" && illumi-agent status | grep -qE "^Connection +connected"'
+  hold "the setup took the state from the box" test "$(in_boot stat -c '%U' /var/lib/illumi-agent)" = illumi-agent
   hold "the box's identity is not its own alone" test "$(in_boot stat -c '%U %a' /etc/illumi/agent.yaml)" = 'illumi-agent 600'
 }
 
