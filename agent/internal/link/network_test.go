@@ -18,7 +18,7 @@ func TestLink_EndsWhileTheServerIsSilent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // it ends with the test
 	called := make(chan net.Conn, 1)
 	go func() {
 		if conn, err := listener.Accept(); err == nil {
@@ -32,7 +32,8 @@ func TestLink_EndsWhileTheServerIsSilent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
-	defer (<-called).Close()
+	conn := <-called
+	defer func() { _ = conn.Close() }() // the box may have gone already
 	cancel()
 	select {
 	case err := <-ended:
