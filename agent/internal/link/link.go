@@ -338,8 +338,23 @@ func (l *Link) tell(ctx context.Context, h Hint) bool {
 
 // dial opens the socket and sees that it is our server's.
 func (l *Link) dial(ctx context.Context) (*websocket.Conn, error) {
+	network := l.o.Dial
+	if network == nil {
+		network = (&net.Dialer{}).DialContext
+	}
+	// gorilla waits for the server's answer whatever becomes of ctx, and a box
+	// that is to stop must not wait with it.
+	until := func() bool { return true }
+	defer func() { until() }()
 	d := websocket.Dialer{
-		NetDialContext: l.o.Dial, TLSClientConfig: l.o.TLS, Proxy: http.ProxyFromEnvironment,
+		NetDialContext: func(within context.Context, kind, addr string) (net.Conn, error) {
+			conn, err := network(within, kind, addr)
+			if err == nil {
+				until = context.AfterFunc(ctx, func() { _ = conn.Close() }) // whoever reads learns of it
+			}
+			return conn, err
+		},
+		TLSClientConfig: l.o.TLS, Proxy: http.ProxyFromEnvironment,
 		HandshakeTimeout: 15 * time.Second, Subprotocols: []string{protocol.Subprotocol},
 		ReadBufferSize: 2048, WriteBufferSize: 2048,
 	}

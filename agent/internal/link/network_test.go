@@ -33,7 +33,10 @@ func TestLink_EndsWhileTheServerIsSilent(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
 	conn := <-called
-	defer func() { _ = conn.Close() }() // the box may have gone already
+	defer func() { _ = conn.Close() }()                   // the box may have gone already
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the box has asked, and waits
+		t.Fatal(err)
+	}
 	cancel()
 	select {
 	case err := <-ended:
