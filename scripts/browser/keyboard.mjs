@@ -43,11 +43,16 @@ async function hand() {
     await page.keyboard.press(key);
   };
   // file chooses one in the dialog that Enter opens; the dialog itself is the system's, and has its own keys.
+  // A busy machine may still be starting the page's script, and the browser then drops the dialog: people press again.
   const file = async (selector, name) => {
-    await to(selector);
-    const dialog = page.waitForEvent('filechooser');
-    await page.keyboard.press('Enter');
-    await (await dialog).setFiles(name);
+    for (let tries = 1; ; tries++) {
+      await to(selector);
+      const dialog = page.waitForEvent('filechooser', { timeout: 10_000 }).catch(() => null);
+      await page.keyboard.press('Enter');
+      const opened = await dialog;
+      if (opened) return opened.setFiles(name);
+      assert.ok(tries < 3, `no dialog opens at ${selector}`);
+    }
   };
   // look lets axe see the page as it is now.
   const look = (name) => browser.inspect(page, `keyboard-${name}`, { only: crossed });
