@@ -18,6 +18,9 @@ import (
 // moments are where power is cut on purpose; every second cut is at any moment.
 var moments = []string{"RECORDING", "SENDING", "PHOTO_COUNT", "REVIEW", "PLAYING"}
 
+// unasked is after how long an answer would have been sent if it were sent unasked.
+const unasked = 35 * time.Second
+
 // dark is a run of power cuts.
 type dark struct {
 	*rig
@@ -116,7 +119,7 @@ func (d *dark) awaitMoment(ctx context.Context, target string, rng *rand.Rand) e
 	if target == "" {
 		return pause(ctx, time.Duration(rng.Int64N(int64(25*time.Second))))
 	}
-	for range 600 {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); {
 		if d.person.Load() == target {
 			return pause(ctx, time.Duration(rng.Int64N(int64(1500*time.Millisecond))))
 		}
@@ -124,12 +127,13 @@ func (d *dark) awaitMoment(ctx context.Context, target string, rng *rand.Rand) e
 			return err
 		}
 	}
-	return fmt.Errorf("nobody got to %s within two minutes, but to %v", target, d.person.Load())
+	return fmt.Errorf("nobody got to %s within five minutes, but to %v", target, d.person.Load())
 }
 
 // use is a person who answers whatever the box asks. What fails here fails
 // because the power goes; the outcome is looked at by others.
 func (d *dark) use(ctx context.Context) {
+	since, last := time.Now(), ""
 	for ctx.Err() == nil {
 		s, err := d.vm.status(ctx)
 		if err != nil {
@@ -137,7 +141,15 @@ func (d *dark) use(ctx context.Context) {
 			continue
 		}
 		d.person.Store(s.Phase)
+		if s.Phase != last {
+			since, last = time.Now(), s.Phase
+		}
 		_ = d.react(ctx, s.Phase)
+		// An answer that a power cut left is never sent unasked (people.md 2.2).
+		if s.Phase == "REVIEW" && time.Since(since) > unasked {
+			_ = d.vm.press(ctx)
+			since = time.Now()
+		}
 		_ = pause(ctx, 300*time.Millisecond)
 	}
 }

@@ -175,13 +175,28 @@ func (h *hardware) capabilities() protocol.Capabilities {
 
 // watch tells of cards and cameras that come and go.
 func (h *hardware) watch(ctx context.Context, changed func(daemon.Part, bool)) error {
-	var wait sync.WaitGroup
-	defer wait.Wait()
-	if h.camera != nil {
-		wait.Go(func() {
-			media.WatchPresence(ctx, h.camera, cameraEvery, h.camera.Present(), func(there bool) { changed(daemon.PartCamera, there) })
-		})
+	ctx, stop := context.WithCancel(ctx) // both are begun again where one fails
+	watched := make(chan error, 1)
+	go func() {
+		err := h.watchCamera(ctx, changed)
+		if err != nil {
+			stop()
+		}
+		watched <- err
+	}()
+	err := h.watchCards(ctx, changed)
+	stop()
+	return errors.Join(err, <-watched)
+}
+
+func (h *hardware) watchCamera(ctx context.Context, changed func(daemon.Part, bool)) error {
+	if h.camera == nil {
+		return nil
 	}
+	return media.WatchPresence(ctx, h.root, h.camera, h.camera.Present(), func(there bool) { changed(daemon.PartCamera, there) })
+}
+
+func (h *hardware) watchCards(ctx context.Context, changed func(daemon.Part, bool)) error {
 	var mic, speaker bool
 	first := true
 	return media.WatchCards(ctx, h.root, func(cards []media.Card) {
@@ -212,9 +227,6 @@ func (h *hardware) meet(ctx context.Context, cards []media.Card) {
 		h.log.Info("the regulators of a new sound card are set", "set", done)
 	}
 }
-
-// cameraEvery is how often it is looked for a camera that came or went.
-const cameraEvery = 10 * time.Second
 
 // health measures the machine and names the parts that are there.
 func (h *hardware) health() protocol.Health {

@@ -111,6 +111,9 @@ func (d *Daemon) onDisk(what string, err error) {
 
 // diskTrouble tells the log, and the machine where the disk is full.
 func (d *Daemon) diskTrouble(what string, err error) {
+	if fault := (*media.Fault)(nil); errors.As(err, &fault) {
+		return // a device's, and logged as that
+	}
 	d.log.Error("the disk failed", "what", what, "error", err)
 	if d.noRoom || !errors.Is(err, spool.ErrFull) && !errors.Is(err, syscall.ENOSPC) {
 		return // what is known already is no news, and the step that would tell it writes too

@@ -73,24 +73,6 @@ func PickCamera(ctx context.Context, o CameraOptions) (Camera, string, error) {
 		Next: "Write auto, pi, usb, usb:NAME, a path below /dev/v4l/by-id, or none. Numbers change between starts."}
 }
 
-// WatchPresence calls changed with each change of c.Present, seen every so
-// often, until ctx ends. was is what the caller believes at the beginning.
-func WatchPresence(ctx context.Context, c Camera, every time.Duration, was bool, changed func(present bool)) {
-	t := time.NewTicker(every)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if now := c.Present(); now != was {
-			was = now
-			changed(now)
-		}
-	}
-}
-
 // eitherCamera is the Pi camera where there is one, else whichever USB camera
 // is plugged in at the moment.
 type eitherCamera struct {

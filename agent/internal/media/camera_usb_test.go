@@ -145,6 +145,7 @@ func (b bench) node(video, name, driver, index, stable string) {
 		b.put("/sys/bus/"+driver+"/uevent", "")
 		b.link(dir+"/device/driver", filepath.Join(b.root, "/sys/bus/", driver))
 	}
+	b.put("/dev/"+video, "") // last, as the kernel does
 	if stable != "" {
 		b.link(byID+stable, "../../"+video)
 	}
@@ -194,22 +195,41 @@ func TestUSBCamera_PluggedInAgain(t *testing.T) {
 	}
 }
 
-func TestWatchPresence(t *testing.T) {
+func TestWatchPresence_SeesACameraComeAndGo(t *testing.T) {
 	b := bench{t, t.TempDir()}
+	dev := filepath.Join(b.root, "dev")
+	if err := os.MkdirAll(dev, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	cam := &USBCamera{Root: b.root}
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		changes := make(chan bool)
-		go WatchPresence(ctx, cam, 10, true, func(p bool) { changes <- p })
-		if <-changes {
-			t.Error("there is no camera")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	changes, done := make(chan bool, 1), make(chan error, 1)
+	go func() { done <- WatchPresence(ctx, b.root, cam, true, func(p bool) { changes <- p }) }()
+	next := func(want bool) {
+		t.Helper()
+		select {
+		case p := <-changes:
+			if p != want {
+				t.Errorf("there is a camera: %v, want %v", p, want)
+			}
+		case <-ctx.Done():
+			t.Fatal("nothing was noticed")
 		}
-		b.node("video0", "HD Webcam", "uvcvideo", "0", "")
-		if !<-changes {
-			t.Error("the camera was not noticed")
+	}
+	next(false) // not as was believed
+	b.node("video0", "HD Webcam", "uvcvideo", "0", "")
+	next(true)
+	for _, gone := range []string{"/sys/class/video4linux/video0", "/dev/video0"} {
+		if err := os.RemoveAll(b.root + gone); err != nil {
+			t.Fatal(err)
 		}
-		cancel()
-	})
+	}
+	next(false)
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }
 
 // film is a capture device made of frames.

@@ -240,7 +240,7 @@ func TestWatchCards_LooksOnceThingsHaveSettled(t *testing.T) {
 		}
 		done := make(chan error)
 		go func() {
-			done <- watchCards(ctx, events, errs, func() ([]Card, error) {
+			done <- watchEvents(ctx, events, errs, news(func() ([]Card, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				return slices.Clone(now), trouble
@@ -248,7 +248,7 @@ func TestWatchCards_LooksOnceThingsHaveSettled(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen = append(seen, len(c))
-			})
+			}))
 		}()
 		synctest.Wait()
 		set([]Card{{ID: "Device"}}, nil)

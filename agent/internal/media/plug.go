@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -23,33 +24,69 @@ const (
 // WatchCards calls changed with the sound cards of the machine at root: once at
 // the start, and again whenever a card came or went, until ctx ends and its
 // error is returned. changed is never called twice at once.
-func WatchCards(ctx context.Context, root string, changed func([]Card)) (err error) {
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watch sound cards: %w", err)
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	if err := w.Add(filepath.Join(root, "dev")); err != nil {
-		return fmt.Errorf("watch sound cards: %w", err)
-	}
+func WatchCards(ctx context.Context, root string, changed func([]Card)) error {
 	// The folder comes with the first card and may go with the last.
-	snd := filepath.Join(root, "dev/snd")
-	follow := func() error {
-		if err := w.Add(snd); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	return watchCards(ctx, sift(ctx, w.Events, snd), w.Errors, func() ([]Card, error) {
-		if err := follow(); err != nil {
-			return nil, err
-		}
-		return Cards(root)
-	}, changed)
+	dev := filepath.Join(root, "dev")
+	return watchPlugs(ctx, dev, filepath.Join(dev, "snd"), "", news(func() ([]Card, error) { return Cards(root) }, changed))
 }
 
-// sift lets through what concerns snd, out of all that happens in /dev.
-func sift(ctx context.Context, events <-chan fsnotify.Event, snd string) <-chan struct{} {
+// news tells changed of what look finds, at first and whenever it is another.
+// What cannot be read now is read again at the next look.
+func news(look func() ([]Card, error), changed func([]Card)) func() {
+	var known []Card
+	first := true
+	return func() {
+		cards, err := look()
+		if err != nil || !first && reflect.DeepEqual(cards, known) {
+			return
+		}
+		known, first = cards, false
+		changed(cards)
+	}
+}
+
+// WatchPresence calls changed with each change of c.Present, until ctx ends and
+// its error is returned. root is the machine's; was is what the caller believes
+// at the beginning.
+func WatchPresence(ctx context.Context, root string, c Camera, was bool, changed func(present bool)) error {
+	return watchPlugs(ctx, filepath.Join(root, "dev"), "", "video", func() {
+		if now := c.Present(); now != was {
+			was = now
+			changed(now)
+		}
+	})
+}
+
+// watchPlugs calls look at the start, whenever something in dev came or went that
+// is folder or in it, or whose name begins with prefix, and each minute besides.
+// An idle box is woken by nothing else.
+func watchPlugs(ctx context.Context, dev, folder, prefix string, look func()) (err error) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch devices: %w", err)
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if err := w.Add(dev); err != nil {
+		return fmt.Errorf("watch devices: %w", err)
+	}
+	concerns := func(e fsnotify.Event) bool {
+		if folder != "" && (e.Name == folder || filepath.Dir(e.Name) == folder) {
+			return true
+		}
+		return prefix != "" && filepath.Dir(e.Name) == dev && strings.HasPrefix(filepath.Base(e.Name), prefix)
+	}
+	return watchEvents(ctx, sift(ctx, w.Events, concerns), w.Errors, func() {
+		if folder != "" {
+			if err := w.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return // tried again in a minute
+			}
+		}
+		look()
+	})
+}
+
+// sift lets through what concerns the caller, out of all that happens in /dev.
+func sift(ctx context.Context, events <-chan fsnotify.Event, concerns func(fsnotify.Event) bool) <-chan struct{} {
 	out := make(chan struct{})
 	go func() {
 		for {
@@ -60,7 +97,7 @@ func sift(ctx context.Context, events <-chan fsnotify.Event, snd string) <-chan 
 				if !ok {
 					return
 				}
-				if e.Name != snd && filepath.Dir(e.Name) != snd {
+				if !concerns(e) {
 					continue
 				}
 				select {
@@ -74,22 +111,11 @@ func sift(ctx context.Context, events <-chan fsnotify.Event, snd string) <-chan 
 	return out
 }
 
-var errWatch = errors.New("the watch on the sound cards ended")
+var errWatch = errors.New("the watch on the devices ended")
 
-// watchCards looks once things have settled after the last event. What cannot
-// be read now is read again at the next event, or in a minute.
-func watchCards(ctx context.Context, events <-chan struct{}, errs <-chan error, look func() ([]Card, error), changed func([]Card)) error {
-	var known []Card
-	first := true
-	see := func() {
-		cards, err := look()
-		if err != nil || !first && reflect.DeepEqual(cards, known) {
-			return
-		}
-		known, first = cards, false
-		changed(cards)
-	}
-	see()
+// watchEvents looks once things have settled after the last event.
+func watchEvents(ctx context.Context, events <-chan struct{}, errs <-chan error, look func()) error {
+	look()
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
 	for {
@@ -104,7 +130,7 @@ func watchCards(ctx context.Context, events <-chan struct{}, errs <-chan error, 
 			}
 			timer.Reset(settled)
 		case <-timer.C:
-			see()
+			look()
 			timer.Reset(lookAgain)
 		}
 	}

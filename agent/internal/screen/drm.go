@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -37,6 +38,7 @@ type drmSurface struct {
 	memory []byte
 	off    bool   // no signal
 	edid   []byte // by which another screen on the same plug is told apart
+	looks  int    // how often plugged was asked
 }
 
 // openDRM takes the first output with a screen, or the one that is named.
@@ -218,8 +220,17 @@ func (s *drmSurface) plugged() bool {
 		_, err := os.Stat(filepath.Join(s.root, "/dev/dri", s.card))
 		return err == nil
 	}
-	return err == nil && strings.TrimSpace(string(b)) == "connected" && bytes.Equal(s.described(), s.edid)
+	if err != nil || strings.TrimSpace(string(b)) != "connected" {
+		return false
+	}
+	// Exchanging a screen is mostly seen as one that goes and one that comes.
+	s.looks++
+	return s.looks%describedEvery != 0 || bytes.Equal(s.described(), s.edid)
 }
+
+// describedEvery is at which look, once a minute, what a screen says of itself is read: a longer
+// file, which costs an idle box more than all else that it does.
+const describedEvery = int(time.Minute / rescan)
 
 func (s *drmSurface) sys(file string) string {
 	return filepath.Join(s.root, "/sys/class/drm", s.card+"-"+s.output, file)
