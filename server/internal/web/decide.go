@@ -76,12 +76,12 @@ func (w *Web) decideView(c echo.Context, hop, find string) (decideView, error) {
 	if v.Hop == nil {
 		return v, nil
 	}
-	devices, err := w.Relay.Boxes(c.Request().Context(), "", v.Find, boxChoice+1)
+	devices, err := w.Relay.Boxes(c.Request().Context(), "", v.Find, boxList+1)
 	if err != nil {
 		return v, err
 	}
-	if v.More = len(devices) > boxChoice; v.More {
-		devices = devices[:boxChoice]
+	if v.More = len(devices) > boxList; v.More {
+		devices = devices[:boxList]
 	}
 	for _, d := range devices {
 		if _, taken := v.Boxes[d.ID]; !taken && d.RevokedAt.IsZero() {

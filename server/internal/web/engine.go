@@ -61,7 +61,15 @@ func parseViews() (views, error) {
 	for name, files := range pages {
 		t := template.New("layout.html").Funcs(funcs)
 		for _, file := range append([]string{"layout.html", "pieces.html"}, files...) {
-			if _, err := t.ParseFS(templates, "templates/"+file); err != nil {
+			source, err := templates.ReadFile("templates/" + file)
+			if err == nil {
+				into := t
+				if file != t.Name() {
+					into = t.New(file)
+				}
+				_, err = into.Parse(drawIcons(string(source)))
+			}
+			if err != nil {
 				return nil, fmt.Errorf("web: view %s: %w", name, err)
 			}
 		}
@@ -79,10 +87,16 @@ var funcs = template.FuncMap{
 	"rfc3339":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":     func(t time.Time) string { return t.UTC().Format(clockLayout) },
 	"icon":      icon,
-	"ago":       moment(" data-ago", ""),
+	"state":     showState,
+	"mark":      mark,
+	"presence":  showPresence,
+	"beads":     beads,
+	"way":       way,
+	"line":      line,
+	"ago":       moment(asAgo, ""),
 	"at":        moment("", ""),
-	"exact":     moment(" data-exact", ""),
-	"for":       moment(" data-for", "since "),
+	"exact":     moment(asExact, ""),
+	"for":       moment(asFor, "since "),
 	"code":      protocol.FormatCode,
 	"duration":  length,
 	"bytes":     size,

@@ -9,14 +9,9 @@ import (
 // Overview is the part of the first page that answers at a glance what needs
 // somebody, and which whisper waits for whom.
 type Overview struct {
-	Needs    []overviewRow
-	Waiting  []overviewRow
+	Needs    []whisperRow
+	Waiting  []whisperRow
 	MoreWait bool
-}
-
-type overviewRow struct {
-	whisperRow
-	Project string
 }
 
 func (w *Web) overview(c echo.Context) (Overview, error) {
@@ -27,10 +22,12 @@ func (w *Web) overview(c echo.Context) (Overview, error) {
 	out := Overview{MoreWait: o.MoreWait}
 	for _, part := range []struct {
 		from []relay.OverviewRow
-		to   *[]overviewRow
+		to   *[]whisperRow
 	}{{o.Needs, &out.Needs}, {o.Waiting, &out.Waiting}} {
 		for _, r := range part.from {
-			*part.to = append(*part.to, overviewRow{w.whisperRow(r.WhisperRow, r.Box), r.Project})
+			row := w.whisperRow(r.WhisperRow, r.Box)
+			row.Project = r.Project
+			*part.to = append(*part.to, row)
 		}
 	}
 	return out, nil

@@ -19,12 +19,9 @@ import (
 	"illumi/server/internal/relay"
 )
 
-// boxChoice bounds the boxes that a list to choose one from holds, boxList those
-// of a page; a search finds the others.
-const (
-	boxChoice = 100
-	boxList   = 20
-)
+// boxList bounds the boxes of a page, and of a list to choose one from; a search
+// finds the others.
+const boxList = 20
 
 type startView struct {
 	Project model.Project
