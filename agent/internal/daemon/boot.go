@@ -2,11 +2,9 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"illumi/agent/internal/flow"
-	"illumi/agent/internal/media"
 	"illumi/agent/internal/spool"
 	"illumi/protocol"
 )
@@ -190,43 +188,4 @@ func (d *Daemon) delivered(turns []flow.Turn) {
 	for _, t := range turns {
 		d.note(protocol.TypeDelivered, protocol.Progress{Hop: t.Hop, Epoch: t.Epoch, At: d.wall()})
 	}
-}
-
-// takes lists the takes that were not sealed, as whole as a power cut left them.
-func (d *Daemon) takes() ([]flow.TakeFile, error) {
-	takes, err := d.spool.Takes()
-	if err != nil {
-		return nil, err
-	}
-	var list []flow.TakeFile
-	for _, t := range takes {
-		k := flow.TakeFile{Hop: t.Hop, N: t.Take, Photo: t.Photo != "", Partial: t.Partial}
-		if t.Audio != "" {
-			if k.Duration, err = takeLength(t); err != nil {
-				d.log.Warn("a take is damaged", "hop", t.Hop, "take", t.Take, "error", err)
-				k.Partial = true // too short to be kept
-			}
-		} else {
-			k.Partial = true
-		}
-		k.Age = d.age(t)
-		list = append(list, k)
-	}
-	return list, nil
-}
-
-// takeLength gives a take's length, and a cut one its end.
-func takeLength(t spool.Take) (time.Duration, error) {
-	if t.Partial {
-		return media.RepairWAV(t.Audio)
-	}
-	s, err := media.OpenSound(t.Audio)
-	if err != nil {
-		return 0, err
-	}
-	length := s.Duration()
-	if err := s.Close(); err != nil {
-		return 0, fmt.Errorf("close a take: %w", err)
-	}
-	return length, nil
 }

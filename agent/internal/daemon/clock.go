@@ -237,5 +237,15 @@ func (d *Daemon) tidy() {
 			d.onDisk("expire a take", d.spool.EraseTake(t.Hop, t.Take))
 		}
 	}
+	aside, err := d.spool.DamagedTakes()
+	d.onDisk("list damaged takes", err)
+	for _, t := range aside {
+		id := takeID{t.ID, t.Take}
+		age := d.age(spool.Take{Hop: t.ID, Take: t.Take, Made: t.Made})
+		seen[id] = d.seen[id]
+		if age > takeLife {
+			d.onDisk("expire a damaged take", d.spool.EraseDamagedTake(t.ID))
+		}
+	}
 	d.seen = seen
 }

@@ -129,7 +129,7 @@ func (s *Spool) expireProgress(old time.Time) error {
 // Wipe erases all media that the box may lose at the study's end: offers, takes
 // and sent replies. Unsent replies stay until they are sent.
 func (s *Spool) Wipe() error {
-	for _, dir := range []string{"takes", "sent"} {
+	for _, dir := range []string{"takes", asideDir, "sent"} {
 		if err := s.wipe(dir); err != nil {
 			return tell("wipe "+dir, err)
 		}

@@ -7,6 +7,7 @@
 //	outbox/<reply>/       sealed replies: manifest.json, audio.*, image.*
 //	sent/<reply>/         the same with receipt.json; the last few, for a week
 //	outbox-damaged/       replies whose bytes are not what was sealed
+//	takes-damaged/        recordings that could not be read, for as long as a take
 //	progress/<hop>.json   what happened to a hop, and what the server knows of it
 //	journal/<key>.json    small state of the program
 //	journal/reports.unsent  what people shall know of the box, until the server does
@@ -83,7 +84,7 @@ type Spool struct {
 	repeated   map[string]bool      // moved from sent to outbox by this process
 }
 
-var folders = []string{"inbox", "takes", "outbox", "sent", "outbox-damaged", "progress", "journal"}
+var folders = []string{"inbox", "takes", "outbox", "sent", "outbox-damaged", asideDir, "progress", "journal"}
 
 // Open makes the directory if need be, takes its lock, removes what a cut left
 // half done and finishes what was decided.
