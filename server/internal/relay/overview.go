@@ -61,7 +61,7 @@ func (s *Service) standing(ctx context.Context, tx *store.Tx, actor model.Actor)
 			return nil, nil, err
 		}
 		if needs, err = tx.NeedsIn(ctx, actor.Project, overviewRows); err == nil {
-			waiting, err = tx.WaitingIn(ctx, actor.Project, 2*overviewRows+1)
+			waiting, err = tx.WaitingIn(ctx, actor.Project, len(needs)+overviewRows+1)
 		}
 		return needs, waiting, err
 	}
@@ -73,7 +73,7 @@ func (s *Service) standing(ctx context.Context, tx *store.Tx, actor model.Actor)
 		user = ""
 	}
 	if needs, err = tx.Needs(ctx, user, s.now(), overviewRows); err == nil {
-		waiting, err = tx.Waiting(ctx, user, s.now(), 2*overviewRows+1)
+		waiting, err = tx.Waiting(ctx, user, s.now(), len(needs)+overviewRows+1)
 	}
 	return needs, waiting, err
 }

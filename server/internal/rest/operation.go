@@ -129,7 +129,7 @@ func answer[T any](v T, err error) (*body[T], error) {
 
 // Paging is what every list takes.
 type Paging struct {
-	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
+	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"20" doc:"How many at most"`
 	After string `query:"after" maxLength:"200" doc:"The next of the page before"`
 }
 

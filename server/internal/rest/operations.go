@@ -240,7 +240,7 @@ func (a *API) boxOperations() {
 
 type eventPage struct {
 	ProjectID
-	Limit int   `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
+	Limit int   `query:"limit" minimum:"1" maximum:"200" default:"20" doc:"How many at most"`
 	Since int64 `query:"since" minimum:"0" doc:"The seq after which to begin"`
 }
 
