@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"illumi/agent/internal/flow"
-	"illumi/agent/internal/link"
 	"illumi/agent/internal/retry"
 	"illumi/agent/internal/transfer"
 	"illumi/protocol"
@@ -63,6 +62,7 @@ func (d *Daemon) check(ctx context.Context, kind protocol.CheckKind, by protocol
 	d.post(d.ctx, func() { // whoever asked may be gone
 		c.At = d.wall()
 		d.keepCheck(c)
+		d.checkAnswered(c)
 		kept <- c
 	})
 	select {
@@ -202,86 +202,6 @@ func (d *Daemon) dropCheck(id string) {
 	}
 	d.onDisk("forget a check", err)
 }
-
-// request is something the server asks of the box, with every welcome until it
-// knows the outcome. The same one twice is one; one that a power cut ended is
-// begun again, but for practice, whose citizen has seen it go.
-func (d *Daemon) request(h link.Hint) {
-	id := h.Request.ID
-	if d.requested[id] {
-		return
-	}
-	d.requested[id] = true
-	if d.handledRequest(id) {
-		return
-	}
-	switch h.Kind {
-	case link.Check:
-		d.wait.Go(func() { d.checkWhenFree(h.Request) })
-	case link.Practice:
-		d.handled(id)
-		d.practise(id)
-	case link.End:
-		d.endBy = id
-		d.onDisk("note who ended the study", d.spool.Save(keyEnd, id))
-		d.step(flow.Event{Kind: flow.KindEnd})
-	}
-}
-
-// handledRequest reports whether a request was handled before the last start.
-func (d *Daemon) handledRequest(id string) bool {
-	var done []string
-	_, err := d.load(keyRequests, &done)
-	d.onDisk("read requests", err)
-	return slices.Contains(done, id)
-}
-
-// handled notes that nothing more is to be done for a request.
-func (d *Daemon) handled(id string) {
-	if id == "" {
-		return
-	}
-	const most = 50
-	var done []string
-	_, err := d.load(keyRequests, &done)
-	if err == nil && !slices.Contains(done, id) {
-		done = append(done, id)
-		err = d.spool.Save(keyRequests, done[max(0, len(done)-most):])
-	}
-	d.onDisk("note a request", err)
-}
-
-// checkWhenFree waits for the end of what a citizen is doing.
-func (d *Daemon) checkWhenFree(r protocol.Request) {
-	pause := retry.Backoff{Min: 10 * time.Second, Max: time.Minute}
-	for {
-		_, err := d.check(d.ctx, protocol.CheckDoctor, r, "", func(protocol.CheckItem) {})
-		switch {
-		case err == nil || d.ctx.Err() != nil:
-			return
-		case !errors.Is(err, ErrInUse):
-			d.log.Warn("the box could not be looked through", "error", err)
-			d.post(d.ctx, func() { delete(d.requested, r.ID) }) // the server asks again
-			return
-		}
-		if pause.Wait(d.ctx) != nil {
-			return
-		}
-	}
-}
-
-// practise puts a turn of the box's own before the citizen. It is in no inbox,
-// so a power cut ends it, and it has no way out of the box.
-func (d *Daemon) practise(request string) {
-	d.practice = practice{hop: uuid.Must(uuid.NewV7()).String(), request: request}
-	d.step(flow.Event{Kind: flow.KindMSG, Turn: &flow.Turn{
-		Hop: d.practice.hop, Epoch: 1, SendMode: d.settings.SendMode, PhotoAllowed: d.settings.PhotoAllowed, Practice: true,
-	}})
-}
-
-// practice is the latest practice turn and the request that asked for it, if
-// one did.
-type practice struct{ hop, request string }
 
 // practised tells the team that somebody did a practice turn to its end.
 func (d *Daemon) practised(before, now flow.State) {

@@ -129,7 +129,7 @@ func (d *Daemon) do(ctx context.Context, a Ask, shown func(protocol.CheckItem)) 
 			case !lendable[d.state.Phase] || d.lent != nil:
 				done <- ErrInUse
 				return
-			case !d.state.Turn.Practice: // one that waits already is what was asked for
+			case !d.practising(): // one that waits already is what was asked for
 				d.practise("")
 			}
 			done <- nil

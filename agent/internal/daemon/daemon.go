@@ -163,9 +163,9 @@ type Daemon struct {
 	micLevel   *float64         // dBFS, the loudest of the last take
 	reported   map[string]int64 // reports whose ack the interaction waits for
 	unwell     []protocol.ReportCode
-	restarts   int64           // after power cuts
-	endBy      string          // the request that ended the study
-	requested  map[string]bool // in this run
+	restarts   int64  // after power cuts
+	endBy      string // the request that ended the study
+	asking     asking
 	practice   practice
 	checked    chan struct{}
 	clipSet    string // the list of clips that is in place
@@ -230,7 +230,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
-		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, closing: map[takeID][]flow.Effect{}, reported: map[string]int64{}, requested: map[string]bool{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, closing: map[takeID][]flow.Effect{}, reported: map[string]int64{}, asking: asking{seen: map[string]bool{}}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
 	}
 	d.dog = newWatchdog(d.log)
 	d.player = newPlayer(d.sounds, d.begun, d.ended)

@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"slices"
+	"testing"
+
+	"illumi/agent/internal/flow"
+	"illumi/agent/internal/link"
+	"illumi/protocol"
+)
+
+// A server that asks again and again gets one check and one practice turn, and
+// takes no more than a few lines of memory.
+func TestRequest_AFloodIsOneCheckAndOnePractice(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	d := doctor{wait: make(chan struct{})}
+	b := ready(t, t.TempDir(), s, func(o *Options) { o.Checks = d.checks() })
+	b.online()
+	b.tell(asked(link.Practice, 5000))
+	b.until("the practice", func(s flow.State) bool { return s.Turn.Practice })
+	const many = 3 * maxSeen
+	for n := range many {
+		b.tell(asked(link.Check, n))
+		b.tell(asked(link.Practice, 1000+n))
+	}
+	b.eventually("the check", func() bool { return d.ran.Load() == 1 })
+	b.d.post(b.d.ctx, func() {
+		if n := len(b.d.asking.seen) + len(b.d.asking.alike); n > maxSeen+2*maxAlike {
+			t.Errorf("%d requests are kept in mind", n)
+		}
+		if n := len(b.d.state.Queue); n != 0 {
+			t.Errorf("%d more practice turns wait", n)
+		}
+		b.d.hint(asked(link.Check, 0)) // once more the one under way
+	})
+	b.looped()
+	close(d.wait)
+	got := b.handedIn(1 + maxAlike)
+	var answered []string
+	for _, c := range got {
+		answered = append(answered, c.Request)
+		if len(c.Items) != 1 || c.At.IsZero() {
+			t.Errorf("%+v", c)
+		}
+	}
+	for _, n := range []int{0, many - 1} { // the one that ran, and the newest
+		if !slices.Contains(answered, hopID(700+n)) {
+			t.Errorf("request %d has no answer: %v", n, answered)
+		}
+	}
+	if d.ran.Load() != 1 {
+		t.Errorf("%d checks", d.ran.Load())
+	}
+	b.tell(asked(link.Check, 9000))
+	if got := b.handedIn(2 + maxAlike); got[len(got)-1].Request != hopID(9700) {
+		t.Errorf("the next request is not carried out: %+v", got[len(got)-1])
+	}
+}
+
+// A check that could not be made is asked for again, and so are those that
+// waited for it.
+func TestRequest_CheckThatFailedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	b := ready(t, t.TempDir(), s, nil) // it cannot look itself through
+	b.online()
+	for range 2 {
+		b.tell(asked(link.Check, 1))
+		b.eventually("an end", func() bool {
+			free := make(chan bool, 1)
+			b.d.post(b.d.ctx, func() { free <- b.d.asking.check == protocol.Request{} && len(b.d.asking.seen) == 0 })
+			return <-free
+		})
+	}
+}
