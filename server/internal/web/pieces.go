@@ -4,7 +4,6 @@ import (
 	"html/template"
 	"net/url"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -85,16 +84,18 @@ func showState(s state) template.HTML { return made(appendState(make([]byte, 0, 
 // mark is a state that a template makes up.
 func mark(icon, tone, word string) template.HTML { return showState(state{word, icon, tone}) }
 
-// showPresence is how a box is, and when it was heard of last where it is not heard.
-func showPresence(p presence) template.HTML {
-	b := appendState(make([]byte, 0, 384), p.state)
+// appendPresence is how a box is, and when it was heard of last where it is not heard.
+func appendPresence(b []byte, p presence) []byte {
+	b = appendState(b, p.state)
 	if !p.Seen.IsZero() && !p.Alive() {
 		b = append(b, ` <span class="seen">last seen `...)
 		b = appendMoment(b, asAgo, "", p.Seen)
 		b = append(b, "</span>"...)
 	}
-	return made(b)
+	return b
 }
+
+func showPresence(p presence) template.HTML { return made(appendPresence(make([]byte, 0, 384), p)) }
 
 // beads are one light for each turn, lit where it is answered.
 func beads(lit []bool) template.HTML {
@@ -136,86 +137,4 @@ func line(e eventView) template.HTML {
 	}
 	b = text(b, e.After)
 	return made(append(b, "</span></li>"...))
-}
-
-// mould is markup with slots, %0 to %9, for words in elements and in quoted
-// attributes.
-type mould struct {
-	parts []string
-	slots []int // slots[i] follows parts[i]
-}
-
-func cast(source string) mould {
-	var m mould
-	for {
-		i := strings.IndexByte(source, '%')
-		if i < 0 {
-			m.parts = append(m.parts, source)
-			return m
-		}
-		m.parts, m.slots = append(m.parts, source[:i]), append(m.slots, int(source[i+1]-'0'))
-		source = source[i+2:]
-	}
-}
-
-// fill appends the markup with the words escaped.
-func (m mould) fill(b []byte, words ...string) []byte {
-	for i, w := range words {
-		words[i] = template.HTMLEscapeString(w)
-	}
-	for i, part := range m.parts {
-		b = append(b, part...)
-		if i < len(m.slots) {
-			b = append(b, words[m.slots[i]]...)
-		}
-	}
-	return b
-}
-
-var revokeForm = cast(`<form method="post" action="/boxes/%0/revoke" data-confirm="Revoke %1?" data-text="The box loses its right to this server at once and for good. A whisper that waits for it waits on, until you end it." data-yes="Revoke the box"><button class="btn btn-quiet danger" type="submit">Revoke…<span class="visually-hidden"> %1</span></button></form>`)
-
-// revoke ends a box, after a question.
-func revoke(id, name string) template.HTML {
-	return made(revokeForm.fill(make([]byte, 0, 512), url.PathEscape(id), name))
-}
-
-// boxFacts is the small print of a box in a list.
-func boxFacts(r boxRow) template.HTML {
-	b := append(make([]byte, 0, 256), `<p class="quiet">`...)
-	if r.BoardModel != "" && !r.FirstGen.Is() {
-		b = append(appendName(b, r.BoardModel), ", "...)
-	}
-	b = appendMoment(append(b, "enrolled "...), asAgo, "", r.EnrolledAt)
-	if r.ActiveHop != "" {
-		b = append(b, ", has a whisper now"...)
-	}
-	if r.Capabilities.Simulated && !r.SaysSimulated() {
-		b = append(b, ", simulated"...)
-	}
-	return made(append(b, "</p>"...))
-}
-
-var (
-	placeField = cast(`<span class="place" data-place><label for="place-%0">Place<span class="visually-hidden"> of %1</span></label><input class="form-control" id="place-%0" name="place-%0" inputmode="numeric" size="3" maxlength="3" value="%2">`)
-	upButton   = cast(`<button class="btn btn-outline" type="submit" name="step" value="up:%0" formnovalidate data-move="-1"%2><span aria-hidden="true">↑</span><span class="visually-hidden">Move %1 up</span></button>`)
-	downButton = cast(`<button class="btn btn-outline" type="submit" name="step" value="down:%0" formnovalidate data-move="1"%2><span aria-hidden="true">↓</span><span class="visually-hidden">Move %1 down</span></button></span>`)
-	autofocus  = map[bool]string{true: " autofocus"}
-)
-
-// place lets somebody put a box into an order of their own.
-func place(r boxRow) template.HTML {
-	b := placeField.fill(make([]byte, 0, 1024), r.ID, r.Name, r.Place)
-	b = upButton.fill(b, r.ID, r.Name, autofocus[r.Moved == "up"])
-	return made(downButton.fill(b, r.ID, r.Name, autofocus[r.Moved == "down"]))
-}
-
-// showNote is what to know of a box before it is chosen.
-func showNote(n boxNote) template.HTML {
-	b := append(make([]byte, 0, 384), ` <span class="note">`...)
-	b = append(appendIcon(b, n.Icon), "<span>"...)
-	b = text(b, n.Text)
-	if !n.At.IsZero() {
-		b = append(appendMoment(append(b, ' '), asAgo, "", n.At), '.')
-	}
-	return made(append(b, "</span></span>"...))
 }
