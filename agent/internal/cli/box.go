@@ -33,6 +33,7 @@ type parts struct {
 	started    func(*daemon.Daemon) // before it runs; may be nil
 	watch      func(context.Context, func(daemon.Part, bool)) error
 	health     func() protocol.Health
+	gone       func() string // see daemon.Options
 	checks     *daemon.Checks
 	flac       bool // answers are compressed without loss before they are sent
 	control    string
@@ -66,7 +67,7 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 		Spool:  sp, Client: client, Link: l, Panel: b.panel, Microphone: b.microphone, Speaker: b.speaker, Pack: b.pack, Camera: b.camera,
 		Pace: b.pace, Buttons: b.caps.Buttons, ServerID: c.ServerID, BootID: boot, ClockKnown: b.clockKnown, Quiet: b.quiet,
 		StatusFile: statusFile(c.StateDir), Logger: log,
-		Display: b.display, Packs: b.packs, Watch: b.watch, Health: b.health, Checks: b.checks,
+		Display: b.display, Packs: b.packs, Watch: b.watch, Health: b.health, Gone: b.gone, Checks: b.checks,
 		FLAC: b.flac, Control: b.control, Clips: b.clips,
 	})
 	if err != nil {

@@ -81,7 +81,7 @@ func (p *program) realBox(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, hw.close()) }()
 	b := parts{
 		board: p.realBoard(), caps: hw.capabilities(), panel: hw.panel, microphone: hw.mic, speaker: hw.speaker,
-		display: hw.display, clockKnown: clockSynced, watch: hw.watch, health: hw.health, flac: h.FLAC != "off",
+		display: hw.display, clockKnown: clockSynced, watch: hw.watch, health: hw.health, gone: hw.gone(), flac: h.FLAC != "off",
 		packs:   func(language string) media.Pack { return p.pack(h, c.StateDir, language) },
 		control: controlSocket(c.StateDir), clips: clipsDir(c.StateDir),
 	}

@@ -41,6 +41,7 @@ func (d *Daemon) boot() error {
 	}
 	d.unkept = true // whatever the journal held, it is written anew
 	d.step(flow.Event{Kind: flow.KindBoot, Boot: f})
+	d.unwellFor(protocol.ReportClock, f.ClockUnknown, "")
 	_, d.quietAt = d.quiet()
 	d.tidy()
 	d.hourAt = time.Now().Add(time.Hour)

@@ -96,6 +96,7 @@ func (d *Daemon) clockKnown() bool { return d.agreed || d.o.ClockKnown() }
 // as quiet (people.md E_CLOCK); the machine sees to that.
 func (d *Daemon) lookAtClock() {
 	known := d.clockKnown()
+	d.unwellFor(protocol.ReportClock, !known, "") // nobody waits a minute to hear that it is over
 	if known == d.state.ClockUnknown {
 		kind := flow.KindClockUnknown
 		if known {

@@ -89,6 +89,9 @@ type Options struct {
 	Watch func(ctx context.Context, changed func(p Part, there bool)) error
 	// Health, if set, measures the machine.
 	Health func() protocol.Health
+	// Gone, if set, names a part to show pictures on that the box should have and
+	// that does not work now; "" while all is well.
+	Gone func() string
 	// Checks, if set, look the box through; see Checks.
 	Checks *Checks
 	// AtRest, if set, is called when the box comes to rest: it has no more to do
@@ -163,8 +166,9 @@ type Daemon struct {
 	micLevel   *float64         // dBFS, the loudest of the last take
 	reported   map[string]int64 // reports whose ack the interaction waits for
 	unwell     []protocol.ReportCode
-	restarts   int64  // after power cuts
-	endBy      string // the request that ended the study
+	badSince   map[protocol.ReportCode]time.Time // monotonic; see passing
+	restarts   int64                             // after power cuts
+	endBy      string                            // the request that ended the study
 	asking     asking
 	practice   practice
 	checked    chan struct{}
@@ -230,7 +234,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Logger, spool: o.Spool, started: time.Now(), calls: make(chan func(), 64), voice: newVoice(),
-		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, closing: map[takeID][]flow.Effect{}, reported: map[string]int64{}, asking: asking{seen: map[string]bool{}}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
+		timers: map[flow.TimerName]timer{}, told: map[string]int{}, measured: map[takeID]measured{}, closing: map[takeID][]flow.Effect{}, reported: map[string]int64{}, asking: asking{seen: map[string]bool{}}, badSince: map[protocol.ReportCode]time.Time{}, checked: make(chan struct{}, 1), seen: map[takeID]time.Time{}, settings: o.Settings, zone: o.Zone,
 	}
 	d.dog = newWatchdog(d.log)
 	d.player = newPlayer(d.sounds, d.begun, d.ended)

@@ -9,14 +9,14 @@ import (
 	"illumi/protocol"
 )
 
-// notReported are codes that the server knows better than the box, or that it
-// cannot be told while they are so.
-var notReported = map[flow.Code]bool{flow.CodeOffline: true, flow.CodeAuth: true}
+// notReported are codes that the server knows better than the box, that it
+// cannot be told while they are so, or that watchHealth tells.
+var notReported = map[flow.Code]bool{flow.CodeOffline: true, flow.CodeAuth: true, flow.CodeClock: true}
 
 // tell lets the team know what befell the box. It waits on the disk until the
 // server has it; only then the interaction hears Reported, and may say so.
 func (d *Daemon) tell(f flow.Effect) {
-	if f.Code != flow.CodeAuth { // logged with the server's own words
+	if f.Code != flow.CodeAuth && f.Code != flow.CodeClock { // logged with the server's own words; in its time
 		d.log.Warn("report", "code", string(f.Code), "hop", f.Hop)
 	}
 	d.hurryStatus()
@@ -91,29 +91,51 @@ func (d *Daemon) buttons() int {
 
 // watchHealth reports what gets bad while it runs, and when that is over.
 func (d *Daemon) watchHealth() {
+	d.unwellFor(protocol.ReportClock, !d.clockKnown(), "")
+	if d.o.Gone != nil {
+		part := d.o.Gone()
+		d.unwellFor(protocol.ReportScreen, part != "", part)
+	}
 	h := d.health()
 	if h == nil {
 		return
 	}
-	for _, c := range []struct {
-		code protocol.ReportCode
-		bad  bool
-	}{
-		{protocol.ReportVoltage, h.Undervoltage == protocol.Yes},
-		{protocol.ReportHeat, h.Throttled == protocol.Yes || h.Temperature != nil && *h.Temperature >= tooHot},
-		{protocol.ReportCard, h.CardErrors > 0 || h.CardWorn == protocol.Yes},
-	} {
-		was := slices.Contains(d.unwell, c.code)
-		switch {
-		case c.bad && !was:
-			d.unwell = append(d.unwell, c.code)
-		case !c.bad && was:
-			d.unwell = slices.DeleteFunc(d.unwell, func(o protocol.ReportCode) bool { return o == c.code })
-		default:
-			continue
-		}
-		d.report1(protocol.Report{Code: c.code, At: d.wall(), Over: !c.bad}, 0)
+	d.unwellNow(protocol.ReportVoltage, h.Undervoltage == protocol.Yes, "")
+	d.unwellNow(protocol.ReportHeat, h.Throttled == protocol.Yes || h.Temperature != nil && *h.Temperature >= tooHot, "")
+	d.unwellNow(protocol.ReportCard, h.CardErrors > 0 || h.CardWorn == protocol.Yes, "")
+}
+
+// passing is for how long something may be so that as a rule passes by itself:
+// a clock that is not set yet, a screen that is plugged in elsewhere.
+const passing = 2 * time.Minute
+
+// unwellFor reports what has been bad for longer than passing.
+func (d *Daemon) unwellFor(code protocol.ReportCode, bad bool, detail string) {
+	since, known := d.badSince[code]
+	switch {
+	case !bad:
+		delete(d.badSince, code)
+	case !known:
+		since = time.Now()
+		d.badSince[code] = since
 	}
+	d.unwellNow(code, bad && time.Since(since) >= passing, detail)
+}
+
+// unwellNow reports a change.
+func (d *Daemon) unwellNow(code protocol.ReportCode, bad bool, detail string) {
+	was := slices.Contains(d.unwell, code)
+	switch {
+	case bad && !was:
+		d.unwell = append(d.unwell, code)
+	case !bad && was:
+		d.unwell = slices.DeleteFunc(d.unwell, func(o protocol.ReportCode) bool { return o == code })
+	default:
+		return
+	}
+	d.log.Warn("report", "code", string(code), "over", !bad, "detail", detail)
+	d.report1(protocol.Report{Code: code, At: d.wall(), Over: !bad, Detail: detail}, 0)
+	d.hurryStatus()
 }
 
 // tooHot is where a Pi slows down, in °C.
