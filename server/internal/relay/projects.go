@@ -119,27 +119,7 @@ const maxEvents = store.MaxPage - 1
 
 // Whisper loads everything about one whisper of the actor.
 func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (View, error) {
-	var v View
-	err := s.db.View(ctx, func(tx *store.Tx) error {
-		v = View{Boxes: map[string]model.Device{}}
-		var err error
-		if v.Whisper, v.Project, err = s.whisperOf(ctx, tx, actor, id, model.See); err != nil {
-			return err
-		}
-		for _, h := range v.Whisper.Hops {
-			if _, ok := v.Boxes[h.DeviceID]; ok {
-				continue
-			}
-			if v.Boxes[h.DeviceID], err = tx.Device(ctx, h.DeviceID); err != nil {
-				return err
-			}
-		}
-		if v.Files, err = tx.FilesByWhisper(ctx, id); err != nil {
-			return err
-		}
-		if v.Replies, err = tx.RepliesByWhisper(ctx, id); err != nil {
-			return err
-		}
+	return s.look(ctx, actor, id, func(tx *store.Tx, v *View) (err error) {
 		if actor.MayIn(v.Project, model.Steer) { // they name people's addresses
 			if v.Mails, err = tx.MailsByWhisper(ctx, id); err != nil {
 				return err
@@ -152,6 +132,36 @@ func (s *Service) Whisper(ctx context.Context, actor model.Actor, id string) (Vi
 			v.People, err = namesOf(ctx, tx, v.Whisper, v.Events)
 		}
 		return err
+	})
+}
+
+// Course is Whisper without its history, its mails and the names of people.
+func (s *Service) Course(ctx context.Context, actor model.Actor, id string) (View, error) {
+	return s.look(ctx, actor, id, func(*store.Tx, *View) error { return nil })
+}
+
+func (s *Service) look(ctx context.Context, actor model.Actor, id string, more func(*store.Tx, *View) error) (View, error) {
+	var v View
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		v = View{}
+		if v.Whisper, v.Project, err = s.whisperOf(ctx, tx, actor, id, model.See); err != nil {
+			return err
+		}
+		var boxes []string
+		for _, h := range v.Whisper.Hops {
+			boxes = append(boxes, h.DeviceID)
+		}
+		slices.Sort(boxes)
+		if v.Boxes, err = tx.DevicesByID(ctx, slices.Compact(boxes)); err != nil {
+			return err
+		}
+		if v.Files, err = tx.FilesByWhisper(ctx, id); err != nil {
+			return err
+		}
+		if v.Replies, err = tx.RepliesByWhisper(ctx, id); err != nil {
+			return err
+		}
+		return more(tx, &v)
 	})
 	return v, err
 }

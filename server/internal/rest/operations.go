@@ -160,7 +160,7 @@ func (a *API) whisperOperations() {
 }
 
 func (a *API) whisper(ctx context.Context, who model.Actor, in *WhisperID) (*body[Whisper], error) {
-	v, err := a.Relay.Whisper(ctx, who, in.Whisper)
+	v, err := a.Relay.Course(ctx, who, in.Whisper)
 	return answer(whisperShape(v), err)
 }
 

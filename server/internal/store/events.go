@@ -26,14 +26,14 @@ func (tx *Tx) AddEvents(ctx context.Context, events ...model.Event) error {
 	return nil
 }
 
-// EventsByWhisper lists a whisper's history, newest first. Index events_whisper.
+// EventsByWhisper lists a whisper's history, newest first, with what a line of it
+// tells and without the other ids. Index events_whisper.
 func (tx *Tx) EventsByWhisper(ctx context.Context, whisperID string, limit int) ([]model.Event, error) {
 	rows, err := tx.q.EventsByWhisper(ctx, sqlcgen.EventsByWhisperParams{WhisperID: whisperID, Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list a whisper's history")
 	}
-	return list(rows, func(r sqlcgen.Event) (model.Event, error) {
-		return model.Event{ID: r.ID, ProjectID: r.ProjectID, WhisperID: r.WhisperID, HopID: r.HopID, DeviceID: r.DeviceID,
-			UserID: r.UserID, Kind: r.Kind, Detail: r.Detail, At: moment(r.HappenedAt), Seq: r.Seq}, nil
+	return list(rows, func(r sqlcgen.EventsByWhisperRow) (model.Event, error) {
+		return model.Event{WhisperID: whisperID, DeviceID: r.DeviceID, UserID: r.UserID, Kind: r.Kind, Detail: r.Detail, At: moment(r.HappenedAt)}, nil
 	})
 }

@@ -48,14 +48,14 @@ func (v decideView) Told() string {
 }
 
 func (w *Web) decideView(c echo.Context, hop, find string) (decideView, error) {
-	shown, err := w.view(c)
+	course, err := w.Relay.Course(c.Request().Context(), actor(c), c.Param("whisper"))
 	if err != nil {
 		return decideView{}, err
 	}
-	if !actor(c).MayIn(shown.Project, model.Steer) {
+	if !actor(c).MayIn(course.Project, model.Steer) {
 		return decideView{}, model.Forbidden(model.Steer)
 	}
-	v := decideView{whisperView: shown, Last: true, Find: strings.TrimSpace(find)}
+	v := decideView{whisperView: w.compose(course), Last: true, Find: strings.TrimSpace(find)}
 	for i := range v.Hops {
 		h := &v.Hops[i]
 		open := v.Steerable() && (h.Hop.State.AtBox() || h.Hop.State == model.HopPlanned)

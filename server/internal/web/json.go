@@ -51,7 +51,7 @@ type (
 )
 
 func (w *Web) whisperJSON(c echo.Context) error {
-	v, err := w.Relay.Whisper(c.Request().Context(), actor(c), c.Param("whisper"))
+	v, err := w.Relay.Course(c.Request().Context(), actor(c), c.Param("whisper"))
 	if err != nil {
 		return err
 	}

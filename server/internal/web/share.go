@@ -69,7 +69,7 @@ func (w *Web) shares(c echo.Context, status int, v sharesView, e *model.Error) e
 	if err != nil {
 		return err
 	}
-	shown, err := w.Relay.Whisper(ctx, who, c.Param("whisper"))
+	shown, err := w.Relay.Course(ctx, who, c.Param("whisper"))
 	if err != nil {
 		return err
 	}

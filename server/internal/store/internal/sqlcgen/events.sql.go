@@ -10,7 +10,7 @@ import (
 )
 
 const eventsByWhisper = `-- name: EventsByWhisper :many
-SELECT id, project_id, whisper_id, hop_id, device_id, user_id, kind, detail, happened_at, seq FROM events WHERE whisper_id = ? ORDER BY happened_at DESC, id DESC LIMIT ?
+SELECT device_id, user_id, kind, detail, happened_at FROM events WHERE whisper_id = ? ORDER BY happened_at DESC, id DESC LIMIT ?
 `
 
 type EventsByWhisperParams struct {
@@ -18,26 +18,29 @@ type EventsByWhisperParams struct {
 	Limit     int32
 }
 
-func (q *Queries) EventsByWhisper(ctx context.Context, arg EventsByWhisperParams) ([]Event, error) {
+type EventsByWhisperRow struct {
+	DeviceID   string
+	UserID     string
+	Kind       string
+	Detail     string
+	HappenedAt int64
+}
+
+func (q *Queries) EventsByWhisper(ctx context.Context, arg EventsByWhisperParams) ([]EventsByWhisperRow, error) {
 	rows, err := q.db.QueryContext(ctx, eventsByWhisper, arg.WhisperID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Event
+	var items []EventsByWhisperRow
 	for rows.Next() {
-		var i Event
+		var i EventsByWhisperRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.ProjectID,
-			&i.WhisperID,
-			&i.HopID,
 			&i.DeviceID,
 			&i.UserID,
 			&i.Kind,
 			&i.Detail,
 			&i.HappenedAt,
-			&i.Seq,
 		); err != nil {
 			return nil, err
 		}
