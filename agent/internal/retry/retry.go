@@ -60,6 +60,21 @@ func (b *Backoff) bounds() (low, high time.Duration) {
 // Reset starts again at Min. Call it after a success.
 func (b *Backoff) Reset() { b.ceiling = 0 }
 
+// soon is the ceiling after an attempt that came further.
+const soon = time.Second
+
+// Soon starts again at Min and returns a short wait, for an attempt that failed
+// and still came further than the one before: such a line is bad, not dead.
+func (b *Backoff) Soon() time.Duration {
+	low, _ := b.bounds()
+	b.Reset()
+	random := b.Rand
+	if random == nil {
+		random = rand.Float64
+	}
+	return time.Duration(random() * float64(min(low, soon)))
+}
+
 // Wait sleeps for Next, or until ctx ends; then it returns the context's cause.
 func (b *Backoff) Wait(ctx context.Context) error { return Sleep(ctx, b.Next()) }
 

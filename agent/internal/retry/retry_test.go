@@ -86,3 +86,26 @@ func TestSleep_EndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestBackoff_SoonStartsAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		b          Backoff
+		soon, next time.Duration
+	}{
+		"long waits":  {Backoff{Min: 10 * time.Second, Max: time.Hour}, time.Second, 10 * time.Second},
+		"short waits": {Backoff{Min: 2 * time.Millisecond, Max: time.Hour}, 2 * time.Millisecond, 2 * time.Millisecond},
+		"by default":  {Backoff{}, time.Second, time.Second},
+	} {
+		b := c.b
+		b.Rand = func() float64 { return 1 }
+		for range 5 {
+			b.Next()
+		}
+		if got := b.Soon(); got != c.soon {
+			t.Errorf("%s: soon is %v, want %v", name, got, c.soon)
+		}
+		if got := b.Next(); got != c.next {
+			t.Errorf("%s: then %v, want %v", name, got, c.next)
+		}
+	}
+}

@@ -24,7 +24,7 @@ func (c *Client) Download(ctx context.Context, s *spool.Spool, hop string, f pro
 	defer func() { err = errors.Join(err, part.Close()) }()
 	if part.Size() < f.Size {
 		if err := c.fetch(ctx, part, f); err != nil {
-			return &brokenOff{err, progress{f.SHA256, part.Size()}}
+			return &brokenOff{err, progress{digest: f.SHA256, at: part.Size()}}
 		}
 	}
 	return part.Commit()

@@ -1,11 +1,19 @@
 package transfer
 
-import "errors"
+import (
+	"errors"
+	"time"
+
+	"illumi/agent/internal/retry"
+)
 
 // progress is how far a file had come when a transfer of it broke off.
 type progress struct {
 	digest string
 	at     int64
+	// under: bytes beyond it were under way. Whether they arrived, only the next
+	// attempt learns.
+	under bool
 }
 
 // brokenOff is the error of a transfer that knows how far it had come.
@@ -27,7 +35,17 @@ func (p *progress) further(err error) bool {
 	before := *p
 	*p = b.progress
 	if b.digest != before.digest {
-		return before.digest != "" || b.at > 0 // the file before it is done
+		return before.digest != "" || b.at > 0 || b.under // the file before it is done
 	}
 	return b.at > before.at
+}
+
+// pause is how long to wait after a failure: hardly at all where the attempt
+// came further, else longer each time, and never less than the server asks for.
+func (p *progress) pause(err error, b *retry.Backoff) time.Duration {
+	wait := b.Next
+	if p.further(err) {
+		wait = b.Soon
+	}
+	return max(wait(), retryAfter(err))
 }

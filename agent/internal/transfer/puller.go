@@ -286,10 +286,7 @@ func (p *Puller) fetchDue(ctx context.Context) (wait time.Duration, err error) {
 			return hourly, err
 		}
 		f.attempts++
-		if f.reached.further(err) {
-			f.backoff.Reset()
-		}
-		pause := max(f.backoff.Next(), retryAfter(err))
+		pause := f.reached.pause(err, f.backoff)
 		f.due = time.Now().Add(pause)
 		wait = min(wait, pause)
 		p.o.Failed(e.Offer.Hop, f.attempts, err)

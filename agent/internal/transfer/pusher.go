@@ -119,10 +119,7 @@ func (p *Pusher) runOnce(ctx context.Context, items <-chan spool.Item, waiting m
 	case IsAuth(err) || IsRefused(err):
 		next.due = time.Now().Add(hourly)
 	default:
-		if next.reached.further(err) {
-			next.backoff.Reset()
-		}
-		next.due = time.Now().Add(max(next.backoff.Next(), retryAfter(err)))
+		next.due = time.Now().Add(next.reached.pause(err, next.backoff))
 	}
 	p.o.Failed(next.item, err)
 	return true

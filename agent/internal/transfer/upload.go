@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"illumi/agent/internal/spool"
 	"illumi/protocol"
@@ -90,14 +91,26 @@ func (c *Client) uploadOnce(ctx context.Context, s *spool.Spool, it spool.Item, 
 	}
 	for offset < f.Size {
 		n := min(c.o.Chunk, f.Size-offset)
-		if err = c.patch(ctx, id, f, offset, io.NewSectionReader(file, offset, n), n); err != nil {
-			// How much of this part arrived, only the next attempt learns.
-			err = &brokenOff{err, progress{f.SHA256, offset}}
+		under := &counted{Reader: io.NewSectionReader(file, offset, n)}
+		if err = c.patch(ctx, id, f, offset, under, n); err != nil {
+			err = &brokenOff{err, progress{f.SHA256, offset, under.n.Load() > 0}}
 			break
 		}
 		offset += n
 	}
 	return id, errors.Join(err, file.Close())
+}
+
+// counted knows how much was read of it, by whatever goroutine.
+type counted struct {
+	io.Reader
+	n atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 func tus() http.Header { return http.Header{"Tus-Resumable": {"1.0.0"}} }
