@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,7 +44,7 @@ func TestGone_OfABox(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir() // a machine without any part
-			log := slog.New(slog.NewTextHandler(io.Discard, nil))
+			log := slog.New(slog.DiscardHandler)
 			s, err := screen.Open(screen.Options{Root: root, Backend: c.config.Screen, Logger: log})
 			if err != nil {
 				t.Fatal(err)
