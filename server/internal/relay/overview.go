@@ -22,7 +22,7 @@ type Overview struct {
 type OverviewRow struct {
 	WhisperRow
 	Project string
-	Box     model.Device
+	Box     model.Device // its name, and what its presence is told from
 }
 
 // Overview lists what waits in the actor's projects; an administrator's has
@@ -84,17 +84,17 @@ func overviewOf(ctx context.Context, tx *store.Tx, rows []WhisperRow) ([]Overvie
 	for _, r := range rows {
 		projects, boxes = append(projects, r.ProjectID), append(boxes, r.Progress.DeviceID)
 	}
-	of, err := tx.ProjectsByID(ctx, projects)
+	of, err := tx.ProjectTitles(ctx, projects)
 	if err != nil {
 		return nil, err
 	}
-	at, err := tx.DevicesByID(ctx, boxes)
+	at, err := tx.DevicesInBrief(ctx, boxes)
 	if err != nil {
 		return nil, err
 	}
 	var out []OverviewRow
 	for _, r := range rows {
-		out = append(out, OverviewRow{r, of[r.ProjectID].Title, at[r.Progress.DeviceID]})
+		out = append(out, OverviewRow{r, of[r.ProjectID], at[r.Progress.DeviceID]})
 	}
 	return out, nil
 }

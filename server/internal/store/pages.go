@@ -90,22 +90,30 @@ func (tx *Tx) DevicesByID(ctx context.Context, ids []string) (map[string]model.D
 	return found, nil
 }
 
-// ProjectsByID finds many projects at once; those that do not exist are left out.
-func (tx *Tx) ProjectsByID(ctx context.Context, ids []string) (map[string]model.Project, error) {
-	found := map[string]model.Project{}
+// DevicesInBrief is DevicesByID with no more of them than their names and what
+// their presence is told from.
+func (tx *Tx) DevicesInBrief(ctx context.Context, ids []string) (map[string]model.Device, error) {
+	found := map[string]model.Device{}
 	if len(ids) == 0 {
 		return found, nil
 	}
-	rows, err := tx.q.ProjectsByID(ctx, ids)
-	if err != nil {
-		return nil, wrap(err, "find projects")
-	}
+	rows, err := tx.q.DevicesInBrief(ctx, ids)
 	for _, r := range rows {
-		p, err := projectOf(r)
-		if err != nil {
-			return nil, err
-		}
-		found[p.ID] = p.Project
+		found[r.ID] = model.Device{ID: r.ID, Name: r.Name, LastSeenAt: moment(r.LastSeenAt), ConnectedAt: moment(r.ConnectedAt), RevokedAt: moment(r.RevokedAt)}
 	}
-	return found, nil
+	return found, wrap(err, "find devices")
+}
+
+// ProjectTitles finds the titles of projects, by id; those that do not exist are
+// left out.
+func (tx *Tx) ProjectTitles(ctx context.Context, ids []string) (map[string]string, error) {
+	found := map[string]string{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows, err := tx.q.ProjectTitles(ctx, ids)
+	for _, r := range rows {
+		found[r.ID] = r.Title
+	}
+	return found, wrap(err, "find projects")
 }

@@ -63,6 +63,7 @@ const (
 	asAgo   = " data-ago"
 	asExact = " data-exact"
 	asFor   = " data-for" // how long it has been so, as in "has waited for 5 minutes"
+	since   = "since "    // which people without scripts read before it
 )
 
 func moment(attribute, before string) func(t time.Time) template.HTML {

@@ -20,5 +20,8 @@ WHERE device_id IN (sqlc.slice('devices')) AND offered_at > sqlc.arg(since) GROU
 -- name: DevicesByID :many
 SELECT * FROM devices WHERE id IN (sqlc.slice('ids'));
 
--- name: ProjectsByID :many
-SELECT * FROM projects WHERE id IN (sqlc.slice('ids'));
+-- name: DevicesInBrief :many
+SELECT id, name, last_seen_at, connected_at, revoked_at FROM devices WHERE id IN (sqlc.slice('ids'));
+
+-- name: ProjectTitles :many
+SELECT id, title FROM projects WHERE id IN (sqlc.slice('ids'));

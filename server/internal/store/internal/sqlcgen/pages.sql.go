@@ -70,6 +70,57 @@ func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]Device, erro
 	return items, nil
 }
 
+const devicesInBrief = `-- name: DevicesInBrief :many
+SELECT id, name, last_seen_at, connected_at, revoked_at FROM devices WHERE id IN (/*SLICE:ids*/?)
+`
+
+type DevicesInBriefRow struct {
+	ID          string
+	Name        string
+	LastSeenAt  int64
+	ConnectedAt int64
+	RevokedAt   int64
+}
+
+func (q *Queries) DevicesInBrief(ctx context.Context, ids []string) ([]DevicesInBriefRow, error) {
+	query := devicesInBrief
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DevicesInBriefRow
+	for rows.Next() {
+		var i DevicesInBriefRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.LastSeenAt,
+			&i.ConnectedAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const offeredOf = `-- name: OfferedOf :many
 SELECT device_id, COUNT(*) AS turns FROM hops
 WHERE device_id IN (/*SLICE:devices*/?) AND offered_at > ? GROUP BY device_id
@@ -163,12 +214,17 @@ func (q *Queries) PlannedOf(ctx context.Context, devices []string) ([]PlannedOfR
 	return items, nil
 }
 
-const projectsByID = `-- name: ProjectsByID :many
-SELECT id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended, settings, event_seq FROM projects WHERE id IN (/*SLICE:ids*/?)
+const projectTitles = `-- name: ProjectTitles :many
+SELECT id, title FROM projects WHERE id IN (/*SLICE:ids*/?)
 `
 
-func (q *Queries) ProjectsByID(ctx context.Context, ids []string) ([]Project, error) {
-	query := projectsByID
+type ProjectTitlesRow struct {
+	ID    string
+	Title string
+}
+
+func (q *Queries) ProjectTitles(ctx context.Context, ids []string) ([]ProjectTitlesRow, error) {
+	query := projectTitles
 	var queryParams []interface{}
 	if len(ids) > 0 {
 		for _, v := range ids {
@@ -183,24 +239,10 @@ func (q *Queries) ProjectsByID(ctx context.Context, ids []string) ([]Project, er
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Project
+	var items []ProjectTitlesRow
 	for rows.Next() {
-		var i Project
-		if err := rows.Scan(
-			&i.ID,
-			&i.Title,
-			&i.OwnerID,
-			&i.Forwarding,
-			&i.HoldUs,
-			&i.CreatedAt,
-			&i.NDraft,
-			&i.NTravelling,
-			&i.NPaused,
-			&i.NComplete,
-			&i.NEnded,
-			&i.Settings,
-			&i.EventSeq,
-		); err != nil {
+		var i ProjectTitlesRow
+		if err := rows.Scan(&i.ID, &i.Title); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
