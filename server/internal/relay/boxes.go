@@ -193,11 +193,11 @@ func nameTaken(name string) error {
 	}
 }
 
-// Boxes lists devices by name. Everyone who signs in may choose boxes.
+// Boxes lists devices by name, as store.FindDevices tells of them. Everyone who signs in may choose boxes.
 func (s *Service) Boxes(ctx context.Context, after, search string, limit int) ([]model.Device, error) {
 	var devices []model.Device
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		devices, err = tx.Devices(ctx, limit, after, search)
+		devices, err = tx.FindDevices(ctx, limit, after, search)
 		return err
 	})
 	return devices, err

@@ -120,7 +120,7 @@ func planOf(ctx context.Context, tx *store.Tx, r StartRequest) (route.Plan, map[
 func uploadedPlan(ctx context.Context, tx *store.Tx, r StartRequest) (route.Plan, map[string]string, error) {
 	boxes, known := map[string]string{}, map[string]bool{}
 	for after := ""; ; {
-		page, err := tx.Devices(ctx, store.MaxPage, after, "")
+		page, err := tx.Devices(ctx, store.MaxPage, after)
 		if err != nil {
 			return route.Plan{}, nil, err
 		}

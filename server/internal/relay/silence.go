@@ -57,7 +57,7 @@ func (s *Service) TellSilent(ctx context.Context) error {
 	for after := ""; ; {
 		var page []model.Device
 		err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-			page, err = tx.Devices(ctx, store.MaxPage, after, "")
+			page, err = tx.Devices(ctx, store.MaxPage, after)
 			return err
 		})
 		if err != nil {

@@ -85,21 +85,9 @@ func (tx *Tx) DeviceByBoard(ctx context.Context, serial string) (model.Device, e
 	return device(r, err, "find a device by its board")
 }
 
-// Devices lists devices by name, from after the given name. With a search only
-// those whose name holds it, in any case: that walks the names, in the order of
-// index devices_name_key, until the page is full.
-func (tx *Tx) Devices(ctx context.Context, limit int, after, search string) ([]model.Device, error) {
-	var rows []sqlcgen.Device
-	var err error
-	if part := fold(search); part == "" {
-		rows, err = tx.q.Devices(ctx, sqlcgen.DevicesParams{AfterName: fold(after), Limit: page(limit)})
-	} else {
-		var names []string
-		names, err = tx.q.DeviceNamesLike(ctx, sqlcgen.DeviceNamesLikeParams{AfterName: fold(after), Part: part, Limit: page(limit)})
-		if err == nil && len(names) > 0 {
-			rows, err = tx.q.DevicesByNames(ctx, names)
-		}
-	}
+// Devices lists devices by name, from after the given name. Index devices_name_key.
+func (tx *Tx) Devices(ctx context.Context, limit int, after string) ([]model.Device, error) {
+	rows, err := tx.q.Devices(ctx, sqlcgen.DevicesParams{AfterName: fold(after), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list devices")
 	}

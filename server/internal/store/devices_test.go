@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,10 +103,43 @@ func TestDeviceList(t *testing.T) {
 			{10, "cellar 100%", "l", []string{"cellar_1", "Élan"}},
 			{10, "", "nowhere", nil},
 		} {
-			got := view(t, s, func(tx *Tx) ([]model.Device, error) { return tx.Devices(ctx, tt.limit, tt.after, tt.search) })
+			got := view(t, s, func(tx *Tx) ([]model.Device, error) { return tx.FindDevices(ctx, tt.limit, tt.after, tt.search) })
 			if !slices.EqualFunc(got, tt.want, func(d model.Device, name string) bool { return d.Name == name }) {
 				t.Errorf("%+v: got %d devices %+v", tt, len(got), got)
 			}
+		}
+	})
+}
+
+// A search knows boxes that came since the one before, and none that was undone.
+func TestFindDevices_new(t *testing.T) {
+	forEachDB(t, func(t *testing.T, open func() *Store) {
+		s, ctx, undone := open(), t.Context(), errors.New("undone")
+		find := func() string {
+			var names []string
+			for _, d := range view(t, s, func(tx *Tx) ([]model.Device, error) { return tx.FindDevices(ctx, 10, "", "box") }) {
+				names = append(names, d.Name)
+			}
+			return strings.Join(names, " ")
+		}
+		must(t, s, func(tx *Tx) error { return tx.CreateDevice(ctx, newDevice("box c")) })
+		if got := find(); got != "box c" {
+			t.Errorf("found %q", got)
+		}
+		if err := s.Tx(ctx, func(tx *Tx) error {
+			if err := tx.CreateDevice(ctx, newDevice("box b")); err != nil {
+				return err
+			}
+			if found, err := tx.FindDevices(ctx, 10, "", "box"); err != nil || len(found) != 2 {
+				t.Errorf("in the transaction: %d, %v", len(found), err)
+			}
+			return undone
+		}); !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		must(t, s, func(tx *Tx) error { return tx.CreateDevice(ctx, newDevice("box a")) })
+		if got := find(); got != "box a box c" {
+			t.Errorf("found %q", got)
 		}
 	})
 }

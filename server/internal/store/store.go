@@ -43,6 +43,7 @@ type Store struct {
 	again    atomic.Uint64 // transactions that were run again
 	runs     atomic.Uint64 // all that were run
 	busy     atomic.Int64  // nanoseconds inside them
+	names    nameList      // as views have them
 }
 
 // Open opens the database and brings its schema up to date. Several servers may
@@ -125,8 +126,9 @@ func (s *Store) Where() string { return s.d.where }
 // Tx is a running transaction; its methods are what the server can ask. It is
 // for one goroutine and ends with the function that got it.
 type Tx struct {
-	q    *sqlcgen.Queries
-	seen map[string]seen // whispers as they were loaded
+	q     *sqlcgen.Queries
+	seen  map[string]seen // whispers as they were loaded
+	names *nameList
 }
 
 // A losing transaction is run again up to mostRuns times in all.
@@ -143,13 +145,19 @@ const mostRuns = 20
 func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 	// READ COMMITTED: after a device's row was written, NextReadyHop has to see
 	// what the transaction before committed; and updates lock no gaps.
-	return s.run(ctx, s.d.write, sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn)
+	return s.run(ctx, s.d.write, sql.TxOptions{Isolation: sql.LevelReadCommitted}, func(tx *Tx) error {
+		tx.names = &nameList{} // what it adds itself may be undone
+		return fn(tx)
+	})
 }
 
 // View runs fn on a snapshot: all that it reads is of one moment. It may be run
 // again like Tx. fn cannot write.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
-	return s.run(ctx, s.d.read, sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+	return s.run(ctx, s.d.read, sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func(tx *Tx) error {
+		tx.names = &s.names
+		return fn(tx)
+	})
 }
 
 func (s *Store) run(ctx context.Context, db *sql.DB, o sql.TxOptions, fn func(*Tx) error) error {

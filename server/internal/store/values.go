@@ -57,6 +57,9 @@ func encode(v any) (string, error) {
 }
 
 func decode(s string, v any) error {
+	if s == "{}" { // many are, and nothing is in them
+		return nil
+	}
 	if err := json.Unmarshal([]byte(s), v); err != nil {
 		return fmt.Errorf("store: decode %T: %w", v, err)
 	}

@@ -19,12 +19,19 @@ SELECT * FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC
 -- name: Devices :many
 SELECT * FROM devices WHERE name_key > sqlc.arg(after_name) ORDER BY name_key LIMIT ?;
 
--- name: DeviceNamesLike :many
-SELECT name_key FROM devices WHERE name_key > sqlc.arg(after_name) AND INSTR(name_key, sqlc.arg(part)) > 0
-ORDER BY name_key LIMIT ?;
+-- name: DeviceLines :many
+SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+FROM devices WHERE name_key > sqlc.arg(after_name) ORDER BY name_key LIMIT ?;
 
--- name: DevicesByNames :many
-SELECT * FROM devices WHERE name_key IN (sqlc.slice('names')) ORDER BY name_key;
+-- name: DeviceLinesByName :many
+SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+FROM devices WHERE name_key IN (sqlc.slice('names')) ORDER BY name_key;
+
+-- name: CountDevices :one
+SELECT COUNT(*) FROM devices;
+
+-- name: DeviceNames :many
+SELECT name_key FROM devices ORDER BY name_key;
 
 -- name: TouchDevice :execrows
 UPDATE devices SET

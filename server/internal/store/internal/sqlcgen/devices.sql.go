@@ -41,6 +41,17 @@ func (q *Queries) ClaimDevice(ctx context.Context, arg ClaimDeviceParams) (int64
 	return result.RowsAffected()
 }
 
+const countDevices = `-- name: CountDevices :one
+SELECT COUNT(*) FROM devices
+`
+
+func (q *Queries) CountDevices(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countDevices)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const device = `-- name: Device :one
 SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE id = ?
 `
@@ -177,19 +188,143 @@ func (q *Queries) DeviceBySecretHash(ctx context.Context, secretHash string) (De
 	return i, err
 }
 
-const deviceNamesLike = `-- name: DeviceNamesLike :many
-SELECT name_key FROM devices WHERE name_key > ? AND INSTR(name_key, ?) > 0
-ORDER BY name_key LIMIT ?
+const deviceLines = `-- name: DeviceLines :many
+SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
 `
 
-type DeviceNamesLikeParams struct {
+type DeviceLinesParams struct {
 	AfterName string
-	Part      string
 	Limit     int32
 }
 
-func (q *Queries) DeviceNamesLike(ctx context.Context, arg DeviceNamesLikeParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, deviceNamesLike, arg.AfterName, arg.Part, arg.Limit)
+type DeviceLinesRow struct {
+	ID           string
+	Name         string
+	BoardModel   string
+	Agent        string
+	Capabilities string
+	LastStatus   string
+	EnrolledAt   int64
+	LastSeenAt   int64
+	ConnectedAt  int64
+	RevokedAt    int64
+	HeldAt       int64
+	ActiveHop    string
+	FirstGen     string
+}
+
+func (q *Queries) DeviceLines(ctx context.Context, arg DeviceLinesParams) ([]DeviceLinesRow, error) {
+	rows, err := q.db.QueryContext(ctx, deviceLines, arg.AfterName, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeviceLinesRow
+	for rows.Next() {
+		var i DeviceLinesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.BoardModel,
+			&i.Agent,
+			&i.Capabilities,
+			&i.LastStatus,
+			&i.EnrolledAt,
+			&i.LastSeenAt,
+			&i.ConnectedAt,
+			&i.RevokedAt,
+			&i.HeldAt,
+			&i.ActiveHop,
+			&i.FirstGen,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deviceLinesByName = `-- name: DeviceLinesByName :many
+SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+FROM devices WHERE name_key IN (/*SLICE:names*/?) ORDER BY name_key
+`
+
+type DeviceLinesByNameRow struct {
+	ID           string
+	Name         string
+	BoardModel   string
+	Agent        string
+	Capabilities string
+	LastStatus   string
+	EnrolledAt   int64
+	LastSeenAt   int64
+	ConnectedAt  int64
+	RevokedAt    int64
+	HeldAt       int64
+	ActiveHop    string
+	FirstGen     string
+}
+
+func (q *Queries) DeviceLinesByName(ctx context.Context, names []string) ([]DeviceLinesByNameRow, error) {
+	query := deviceLinesByName
+	var queryParams []interface{}
+	if len(names) > 0 {
+		for _, v := range names {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:names*/?", strings.Repeat(",?", len(names))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:names*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeviceLinesByNameRow
+	for rows.Next() {
+		var i DeviceLinesByNameRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.BoardModel,
+			&i.Agent,
+			&i.Capabilities,
+			&i.LastStatus,
+			&i.EnrolledAt,
+			&i.LastSeenAt,
+			&i.ConnectedAt,
+			&i.RevokedAt,
+			&i.HeldAt,
+			&i.ActiveHop,
+			&i.FirstGen,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deviceNames = `-- name: DeviceNames :many
+SELECT name_key FROM devices ORDER BY name_key
+`
+
+func (q *Queries) DeviceNames(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, deviceNames)
 	if err != nil {
 		return nil, err
 	}
@@ -222,66 +357,6 @@ type DevicesParams struct {
 
 func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, error) {
 	rows, err := q.db.QueryContext(ctx, devices, arg.AfterName, arg.Limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Device
-	for rows.Next() {
-		var i Device
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.NameKey,
-			&i.SecretHash,
-			&i.BoardModel,
-			&i.BoardSerial,
-			&i.Agent,
-			&i.Capabilities,
-			&i.LastStatus,
-			&i.EnrolledBy,
-			&i.EnrolledAt,
-			&i.FirstSeenAt,
-			&i.LastSeenAt,
-			&i.ConnectedAt,
-			&i.RevokedAt,
-			&i.HeldAt,
-			&i.ActiveHop,
-			&i.OfferSeq,
-			&i.Version,
-			&i.Site,
-			&i.FirstGen,
-			&i.SilentToldAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const devicesByNames = `-- name: DevicesByNames :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key IN (/*SLICE:names*/?) ORDER BY name_key
-`
-
-func (q *Queries) DevicesByNames(ctx context.Context, names []string) ([]Device, error) {
-	query := devicesByNames
-	var queryParams []interface{}
-	if len(names) > 0 {
-		for _, v := range names {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:names*/?", strings.Repeat(",?", len(names))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:names*/?", "NULL", 1)
-	}
-	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}
