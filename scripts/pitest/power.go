@@ -120,8 +120,13 @@ func (d *dark) awaitMoment(ctx context.Context, target string, rng *rand.Rand) e
 		return pause(ctx, time.Duration(rng.Int64N(int64(25*time.Second))))
 	}
 	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); {
-		if d.person.Load() == target {
+		switch d.person.Load() {
+		case target:
 			return pause(ctx, time.Duration(rng.Int64N(int64(1500*time.Millisecond))))
+		case "IDLE": // all is answered
+			if err := d.keepBusy(ctx); err != nil {
+				return err
+			}
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return err

@@ -44,7 +44,7 @@ type parts struct {
 func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.Logger) (err error) {
 	sp, err := spool.Open(spool.Options{Dir: c.StateDir, Logger: log})
 	if err != nil {
-		return err
+		return p.stateTrouble(c.StateDir, err)
 	}
 	defer func() { err = errors.Join(err, sp.Close()) }()
 	client, err := transfer.New(transfer.Options{Server: c.Server, Secret: string(c.Secret), Board: b.board.serial, Plain: c.Plain})
@@ -76,7 +76,7 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 	if b.started != nil {
 		b.started(d)
 	}
-	return d.Run(ctx)
+	return p.stateTrouble(c.StateDir, d.Run(ctx))
 }
 
 func statusFile(state string) string { return filepath.Join(state, "status.json") }

@@ -196,7 +196,6 @@ the configuration file (state_dir: …). A flag wins over the environment, that 
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetVersionTemplate("illumi-agent {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", sentence(err.Error())) })
 	f := root.PersistentFlags()
 	f.StringVar(&p.config, "config", "", "configuration `FILE` (default agent.yaml in --state, else /etc/illumi/agent.yaml)")

@@ -44,6 +44,8 @@ type hardware struct {
 	log    *slog.Logger
 	mu     sync.Mutex // of machine, which is not safe for concurrent use
 	reader *health.Reader
+	told   protocol.Health
+	toldAt time.Time // when that was measured
 }
 
 // wiringOf is how the box is wired: its board's profile, and what box.yaml says
@@ -228,10 +230,18 @@ func (h *hardware) meet(ctx context.Context, cards []media.Card) {
 	}
 }
 
-// health measures the machine and names the parts that are there.
+// health measures the machine and names the parts that are there. Who asks twice at one moment is
+// told the same.
 func (h *hardware) health() protocol.Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if time.Since(h.toldAt) > time.Second {
+		h.told, h.toldAt = h.measure(), time.Now()
+	}
+	return h.told
+}
+
+func (h *hardware) measure() protocol.Health {
 	v := h.reader.Read().Health()
 	if cards, err := media.Cards(h.root); err == nil {
 		if c, _, err := media.PickMicrophone(cards, h.config.Microphone); err == nil {

@@ -43,6 +43,8 @@ type Reader struct {
 	State string
 
 	under, slow protocol.Known
+	throttled   string    // the firmware's file, once it was found
+	searched    time.Time // when it last was looked for
 	// adjtimex asks the kernel; tests replace it.
 	adjtimex func() protocol.Known
 	statfs   func(dir string) (syscall.Statfs_t, error)
@@ -75,8 +77,8 @@ func (r *Reader) Read() Machine {
 // slowed down for that or for heat.
 func (r *Reader) power(in func(...string) string, board string) (under, slow protocol.Known) {
 	under, slow = voltage(in("sys/class/hwmon")), protocol.Unknown
-	if files, err := filepath.Glob(in("sys/devices/platform/*/*firmware*/get_throttled")); err == nil && len(files) > 0 {
-		now, throttled := flags(text(files[0]))
+	if file := r.firmware(in); file != "" {
+		now, throttled := flags(text(file))
 		under, slow = either(under, now), throttled
 	}
 	if blind(board) {
@@ -85,6 +87,20 @@ func (r *Reader) power(in func(...string) string, board string) (under, slow pro
 	r.under, r.slow = either(r.under, under), either(r.slow, slow)
 	return r.under, r.slow
 }
+
+// firmware gives the file in which the board's firmware tells of its power; "" where there is
+// none. Looking for it means to look into each of the board's devices, so it is not done often.
+func (r *Reader) firmware(in func(...string) string) string {
+	if r.throttled == "" && time.Since(r.searched) > searchAgain {
+		r.searched = time.Now()
+		if files, err := filepath.Glob(in("sys/devices/platform/*/*firmware*/get_throttled")); err == nil && len(files) > 0 {
+			r.throttled = files[0]
+		}
+	}
+	return r.throttled
+}
+
+const searchAgain = time.Hour
 
 // either is yes where one is, and unknown where neither knows.
 func either(a, b protocol.Known) protocol.Known {

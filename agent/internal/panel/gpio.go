@@ -15,7 +15,7 @@ const (
 	// quietWait is how long a wait for an edge lasts while nothing happens, and
 	// busyWait while a button is down. Edges end it at once; the levels are read
 	// again after it, in case an edge was lost.
-	quietWait = 5 * time.Second
+	quietWait = 30 * time.Second
 	busyWait  = 500 * time.Millisecond
 	// firstRetry and lastRetry bound the pause before a lost chip is looked for
 	// again (hardware.md 1.3).

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"illumi/agent/internal/spool"
+)
+
+// What keeps a box from its state directory is said in words, with the
+// directory and what to do.
+func TestStateTrouble(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	opened := func(errno syscall.Errno) error {
+		_, err := spool.Open(spool.Options{Dir: dir, Fault: func(spool.Op, string) error { return errno }})
+		return err
+	}
+	for name, c := range map[string]struct {
+		err        error
+		env        []string
+		text, next string
+	}{
+		"by hand":      {opened(syscall.EACCES), nil, "This user may not use the state directory " + dir, "sudo in front"},
+		"as a service": {opened(syscall.EPERM), []string{"INVOCATION_ID=1"}, "This user may not use", "sudo chown -R illumi-agent: " + dir},
+		"full":         {opened(syscall.ENOSPC), nil, "is full", "Make room"},
+		"a quota":      {opened(syscall.EDQUOT), nil, "is full", "Make room"},
+		"read-only":    {opened(syscall.EROFS), nil, "its disk is read-only", "replace it"},
+		"gone":         {spool.ErrGone, nil, "was taken away", "Put it back"},
+	} {
+		p := &program{env: c.env}
+		f := explain(p.stateTrouble(dir, c.err))
+		if f.code != exitFailed || !strings.Contains(f.text, c.text) || !strings.Contains(f.next, c.next) {
+			t.Errorf("%s: %d %q %q", name, f.code, f.text, f.next)
+		}
+	}
+	p := &program{}
+	if other := errors.New("another"); !errors.Is(p.stateTrouble(dir, other), other) || p.stateTrouble(dir, nil) != nil {
+		t.Error("another error is changed")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
+		t.Error("nothing was begun, so the errors are others")
+	}
+}
