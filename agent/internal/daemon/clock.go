@@ -163,6 +163,9 @@ func (d *Daemon) config() flow.Config {
 func (d *Daemon) minutely() {
 	d.lookAtClock()
 	d.lookAtDisk()
+	if d.dog.every == 0 { // else it is done more often
+		d.prove()
+	}
 	d.watchHealth()
 	d.trySpeaker()
 	if d.unkept {
@@ -177,8 +180,10 @@ func (d *Daemon) minutely() {
 
 // lookAtDisk tells the machine when room gets short (E_DISK) or is there again.
 func (d *Daemon) lookAtDisk() {
-	if d.noRoom { // perhaps there is some by now
-		d.noRoom, d.unkept = false, true
+	ro, err := d.spool.ReadOnly()
+	d.onDisk("look at the file system", err)
+	if d.noRoom || ro { // perhaps there is some by now
+		d.noRoom, d.readOnly, d.unkept = false, false, true
 		d.save()
 	}
 	low, err := d.low()

@@ -144,7 +144,9 @@ type Daemon struct {
 	timers   map[flow.TimerName]timer
 	kept     flow.State // what the journal holds, see essence
 	unkept   bool       // the journal could not be written
-	noRoom   bool       // a write failed for want of room, and none has succeeded since
+	noRoom   bool       // the disk took nothing, and nothing since
+	readOnly bool       // for that reason
+	fatal    error      // what only a new start can mend
 	told     map[string]int
 	capture  *capture
 	shot     *shot
@@ -269,7 +271,7 @@ const stopWait = 5 * time.Second
 // Run is the box until ctx ends; then microphone and camera are closed, the
 // lights put out and nil returned, within five seconds. A take under way stays
 // on the disk. An error says why the box could not be started, or not be
-// stopped in time.
+// stopped in time, or that its state directory was taken away under its hands.
 func (d *Daemon) Run(ctx context.Context) error {
 	var cancel context.CancelFunc
 	d.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -323,7 +325,7 @@ func (d *Daemon) loop(ctx context.Context) {
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	inputs := d.o.Panel.Inputs()
-	for {
+	for d.fatal == nil {
 		alarm.Reset(d.untilDue())
 		select {
 		case <-ctx.Done():
@@ -361,7 +363,7 @@ func (d *Daemon) post(ctx context.Context, call func()) {
 func (d *Daemon) stop(cancel context.CancelFunc) error {
 	late := time.After(stopWait)
 	d.player.stop()
-	errs := []error{d.closeMic(), d.closeCamera(), d.o.Display.Blank()}
+	errs := []error{d.fatal, d.closeMic(), d.closeCamera(), d.o.Display.Blank()}
 	if d.save() && d.cleanEnd() != nil {
 		d.unkept = true
 	}

@@ -109,13 +109,16 @@ func (d *Daemon) onDisk(what string, err error) {
 	}
 }
 
-// diskTrouble tells the log, and the machine where the disk is full.
+// diskTrouble tells the log, and the machine where the disk takes nothing.
 func (d *Daemon) diskTrouble(what string, err error) {
 	if fault := (*media.Fault)(nil); errors.As(err, &fault) {
 		return // a device's, and logged as that
 	}
 	d.log.Error("the disk failed", "what", what, "error", err)
-	if d.noRoom || !errors.Is(err, spool.ErrFull) && !errors.Is(err, syscall.ENOSPC) {
+	if errors.Is(err, spool.ErrReadOnly) {
+		d.readOnly = true
+	}
+	if d.noRoom || !takesNothing(err) {
 		return // what is known already is no news, and the step that would tell it writes too
 	}
 	// The disk may say that it has room, and still take nothing (no inodes, a
@@ -124,6 +127,11 @@ func (d *Daemon) diskTrouble(what string, err error) {
 	if d.state.Phase != "" { // else the start looks for itself
 		d.step(flow.Event{Kind: flow.KindDiskLow})
 	}
+}
+
+func takesNothing(err error) bool {
+	return errors.Is(err, spool.ErrFull) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, spool.ErrReadOnly) ||
+		errors.Is(err, spool.ErrNotOurs) || errors.Is(err, spool.ErrGone)
 }
 
 func (d *Daemon) keepTake(f flow.Effect) {

@@ -42,6 +42,7 @@ func TestClock_IsReportedOnceItStaysUnknown(t *testing.T) {
 	count(1, "for long")
 	count(1, "and longer")
 	b.online() // the server has the same time
+	b.looped()
 	if n := b.reported(protocol.ReportClock); n != 2 || !b.reports()[len(b.reports())-1].Over {
 		t.Errorf("that it is over is not told: %+v", b.reports())
 	}

@@ -97,12 +97,12 @@ func (d *Daemon) watchHealth() {
 		d.unwellFor(protocol.ReportScreen, part != "", part)
 	}
 	h := d.health()
+	d.unwellNow(protocol.ReportCard, d.readOnly || h != nil && (h.CardErrors > 0 || h.CardWorn == protocol.Yes), "")
 	if h == nil {
 		return
 	}
 	d.unwellNow(protocol.ReportVoltage, h.Undervoltage == protocol.Yes, "")
 	d.unwellNow(protocol.ReportHeat, h.Throttled == protocol.Yes || h.Temperature != nil && *h.Temperature >= tooHot, "")
-	d.unwellNow(protocol.ReportCard, h.CardErrors > 0 || h.CardWorn == protocol.Yes, "")
 }
 
 // passing is for how long something may be so that as a rule passes by itself:

@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
-
-	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"illumi/agent/internal/flow"
 	"illumi/protocol"
@@ -149,71 +146,6 @@ func ReadReport(name string) (Report, error) {
 		return r, err
 	}
 	return r, json.Unmarshal(data, &r)
-}
-
-// watchdog tells systemd how the program is. Without systemd it does nothing.
-type watchdog struct {
-	log   *slog.Logger
-	every time.Duration
-	next  time.Time // zero: never
-
-	asked, failed bool   // the disk: whether it answers
-	said          string // last
-}
-
-func newWatchdog(log *slog.Logger) *watchdog {
-	w := &watchdog{log: log}
-	limit, err := sd.SdWatchdogEnabled(false)
-	if err != nil {
-		log.Warn("systemd's watchdog is not understood", "error", err)
-	}
-	if limit > 0 {
-		w.every = limit / 2
-		w.next = time.Now()
-	}
-	return w
-}
-
-func (w *watchdog) tell(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
-		w.log.Warn("systemd could not be told", "state", state, "error", err)
-	}
-}
-
-func (w *watchdog) ready()    { w.tell(sd.SdNotifyReady) }
-func (w *watchdog) stopping() { w.tell(sd.SdNotifyStopping) }
-
-// due says that it is time to prove that the program works.
-func (w *watchdog) due(now time.Time) bool { return w.every > 0 && !now.Before(w.next) }
-
-// prove feeds the watchdog by way of the disk and of this loop: where either
-// hangs, systemd begins the program anew. The network has no part in it.
-func (d *Daemon) prove() {
-	w := d.dog
-	w.next = time.Now().Add(w.every)
-	if w.asked {
-		return // the disk has not answered the last time yet
-	}
-	w.asked = true
-	d.wait.Go(func() {
-		err := d.o.answers()
-		d.post(d.ctx, func() {
-			w.asked = false
-			if err != nil && !w.failed {
-				d.log.Error("the disk failed", "what", "answer", "error", err)
-			}
-			w.failed = err != nil // a restart would not mend it
-			w.tell(sd.SdNotifyWatchdog)
-		})
-	})
-}
-
-// say lets `systemctl status` tell how the box is; only what changed is told.
-func (w *watchdog) say(words string) {
-	if w.said != words {
-		w.said = words
-		w.tell("STATUS=" + words)
-	}
 }
 
 // inShort is how the box is, in one line without names.

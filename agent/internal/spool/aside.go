@@ -33,7 +33,7 @@ func (s *Spool) SetTakeAside(t Take, reason string, copyWhole bool) (DamagedTake
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
 	to, from := path.Join(asideDir, d.ID), path.Join("takes", t.Hop)
-	if err := s.disk.mkdirSynced(to); err != nil {
+	if err := errors.Join(s.disk.mkdirSynced(asideDir), s.disk.mkdirSynced(to)); err != nil {
 		return d, tell("set a take aside", err)
 	}
 	if err := s.disk.writeJSON(path.Join(to, "reason.json"), d); err != nil {

@@ -265,13 +265,20 @@ func (d *disk) readJSON(name string, v any) error {
 	return nil
 }
 
-// tell wraps an error with what was tried and marks a full disk as ErrFull.
+// tell wraps an error with what was tried and marks a full disk as ErrFull, one
+// that cannot be written as ErrReadOnly, and files of somebody else as ErrNotOurs.
 func tell(what string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("spool: %s: %w: %w", what, ErrFull, err)
+	}
+	if errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("spool: %s: %w: %w", what, ErrReadOnly, err)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("spool: %s: %w: %w", what, ErrNotOurs, err)
 	}
 	return fmt.Errorf("spool: %s: %w", what, err)
 }

@@ -32,7 +32,8 @@ func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
 	defer s.progressMu.Unlock()
 	list, err := s.reports()
 	if err != nil {
-		return protocol.Message{}, tell("report", err)
+		m, merr := reportMessage(r)
+		return m, errors.Join(tell("report", err), merr)
 	}
 	if i := slices.IndexFunc(list, func(o protocol.Report) bool { return o.ID == r.ID }); i >= 0 {
 		return reportMessage(list[i])

@@ -2,7 +2,6 @@ package spool
 
 import (
 	"path"
-	"sync"
 	"syscall"
 	"time"
 
@@ -156,23 +155,6 @@ func (s *Spool) wipe(dir string) error {
 	for _, name := range names {
 		if err := s.disk.vanish(path.Join(dir, name)); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// Answers goes once through every lock and to the disk, as all work here does:
-// whoever waits for it knows that the spool does not hang. It writes nothing.
-func (s *Spool) Answers() error {
-	for _, part := range []struct {
-		mu  *sync.Mutex
-		dir string
-	}{{&s.inboxMu, "inbox"}, {&s.progressMu, "progress"}, {&s.boxMu, "outbox"}} {
-		part.mu.Lock()
-		_, err := s.disk.names(part.dir)
-		part.mu.Unlock()
-		if err != nil {
-			return tell("look into "+part.dir, err)
 		}
 	}
 	return nil

@@ -32,6 +32,12 @@ var (
 	ErrInUse = errors.New("spool: another process uses the state directory")
 	// ErrFull: the disk has no room.
 	ErrFull = errors.New("the disk is full")
+	// ErrReadOnly: nothing can be written, as where the card is worn out.
+	ErrReadOnly = errors.New("the disk is read-only")
+	// ErrNotOurs: the state directory, or something in it, is another user's.
+	ErrNotOurs = errors.New("the state directory belongs to another user")
+	// ErrGone: the state directory, or a part of it, was taken away or replaced.
+	ErrGone = errors.New("the state directory was taken away")
 	// ErrDamaged: bytes on the disk are not what was written.
 	ErrDamaged = errors.New("damaged on the disk")
 	// ErrStale: a newer offer of the same hop is known.
@@ -136,18 +142,29 @@ func (s *Spool) start() error {
 		}
 	}
 	for _, name := range folders {
-		if err := s.disk.mkdirSynced(name); err != nil {
-			return tell("make "+name, err)
+		err := tell("make "+name, s.disk.mkdirSynced(name))
+		// The last folder to be thought of is missing on older boxes' full cards.
+		if err != nil && (name != asideDir || !errors.Is(err, ErrFull) && !errors.Is(err, ErrReadOnly)) {
+			return err
 		}
 	}
 	if s.o.Guest {
 		return nil
 	}
-	return s.recover()
+	err := s.recover()
+	if errors.Is(err, ErrReadOnly) {
+		// What is there can still be played, and what waits be sent.
+		s.o.Logger.Error("nothing can be written to the disk", "error", err)
+		return nil
+	}
+	return err
 }
 
 func (s *Spool) takeLock() error {
 	f, err := s.disk.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) {
+		f, err = s.disk.root.Open("lock")
+	}
 	if err != nil {
 		return tell("open the lock", err)
 	}
