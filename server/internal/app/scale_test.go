@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,19 +16,16 @@ import (
 	"illumi/server/internal/store/storetest"
 )
 
-// Each address is asked for so often, and the mean of the quickest counts: what
-// they cost, without what others on the machine made them wait.
+// Each address is asked for so often, of all servers in turn, and the median
+// counts. One that is beyond the limit is measured again, up to so many times in
+// all: another program may have been at work just then.
 const (
-	scaleRounds = 40
-	quickest    = 5
+	scaleRounds = 41
+	measured    = 3
 )
 
-// Limits of a page beside a million old events. A search that finds nothing
-// walks the names of all boxes, which is a tenth of a millisecond for 2,000.
-const (
-	scaleLimit  = 2
-	searchLimit = 3
-)
+// scaleLimit is what a page may take, of its time on an empty server.
+const scaleLimit = 2
 
 // place is one server of the comparison, and what its addresses are made of.
 type place struct {
@@ -69,7 +67,8 @@ func newPlace(t *testing.T, kind string, size *storetest.Size) place {
 	)}
 }
 
-// times asks all in turn, so that what else goes on meets all.
+// times asks all in turn, so that what else goes on meets all, and returns the
+// median of each.
 func times(path string, places ...place) []time.Duration {
 	took := make([][]time.Duration, len(places))
 	for range scaleRounds {
@@ -82,11 +81,7 @@ func times(path string, places ...place) []time.Duration {
 	var out []time.Duration
 	for _, all := range took {
 		slices.Sort(all)
-		var sum time.Duration
-		for _, t := range all[:quickest] {
-			sum += t
-		}
-		out = append(out, sum/quickest)
+		out = append(out, all[len(all)/2])
 	}
 	return out
 }
@@ -96,10 +91,9 @@ func times(path string, places ...place) []time.Duration {
 var pageful = storetest.Size{Projects: 30, WhispersEach: 10, HopsEach: 5, EventsEach: 100, Devices: 120}
 
 // Every page and list with 1,000 old projects, 10,000 whispers, 2,000 boxes and
-// 1,000,000 events answers within twice its time without them: without what is
-// older than one page, and, for what shows no list of the server's, with nothing
-// else there at all. scripts/bench runs it; a machine that is busy with other
-// things can make it fail.
+// 1,000,000 events answers within twice its time on an empty server: one with a
+// whisper and a box, without which most addresses are not there. scripts/bench
+// runs it.
 func TestScale(t *testing.T) {
 	if os.Getenv("ILLUMI_TEST_SCALE") == "" {
 		t.Skip("ILLUMI_TEST_SCALE is not set; scripts/bench sets it")
@@ -108,34 +102,43 @@ func TestScale(t *testing.T) {
 	for _, kind := range []string{"sqlite", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
 			empty, page, full := newPlace(t, kind, nil), newPlace(t, kind, &pageful), newPlace(t, kind, &size)
-			slow := 0
+			var ratios []float64
 			for _, path := range empty.pages() {
 				if status := full.asker.do("GET", full.real.Replace(path), nil).status; status != 200 {
 					t.Errorf("GET %s: %d", path, status)
 					continue
 				}
-				m := times(path, empty, page, full)
-				lasting, whole := ratioOf(m[2], m[1]), ratioOf(m[2], m[0])
-				mark := ""
-				if whole > scaleLimit {
-					mark = "  (its rows)"
-				}
-				limit := float64(scaleLimit)
-				if strings.HasSuffix(path, "=nowhere") {
-					limit = searchLimit
-				}
-				if lasting > limit {
-					mark = "  BEYOND ITS LIMIT"
-					slow++
-				}
-				t.Logf("%5.2f×  %8v → %8v  %5.2f× of empty %8v  %s%s", lasting, m[1].Round(10*time.Microsecond), m[2].Round(10*time.Microsecond),
-					whole, m[0].Round(10*time.Microsecond), path, mark)
+				ratios = append(ratios, compare(t, path, empty, page, full))
 			}
-			if slow > 0 {
-				t.Errorf("%d addresses take more than twice their time", slow)
+			slices.Sort(ratios)
+			slow := len(ratios)
+			if i, _ := slices.BinarySearch(ratios, scaleLimit); i < slow {
+				t.Errorf("%d of %d addresses take more than %d times as long as on an empty server", slow-i, slow, scaleLimit)
 			}
+			t.Logf("%d addresses: median %.2f×, at most %.2f× of empty", slow, ratios[slow/2], ratios[slow-1])
 		})
 	}
+}
+
+// compare measures an address, again where it seems slow, and returns the least
+// of its ratios to the empty server.
+func compare(t *testing.T, path string, empty, page, full place) float64 {
+	t.Helper()
+	least := math.Inf(1)
+	for range measured {
+		m := times(path, empty, page, full)
+		ratio, mark := ratioOf(m[2], m[0]), ""
+		least = min(least, ratio)
+		if ratio > scaleLimit {
+			mark = "  BEYOND ITS LIMIT"
+		}
+		t.Logf("%5.2f×  %8v → %8v  (%4.2f× of a page's worth of rows)  %s%s", ratio, m[0].Round(10*time.Microsecond),
+			m[2].Round(10*time.Microsecond), ratioOf(m[2], m[1]), path, mark)
+		if ratio <= scaleLimit {
+			break
+		}
+	}
+	return least
 }
 
 func ratioOf(a, b time.Duration) float64 { return float64(a) / float64(b) }
