@@ -172,7 +172,7 @@ func (p *program) simulate(ctx context.Context, s simulation, args []string) err
 	}
 	b, err := p.simulatedBoard(c.StateDir, s.name)
 	if err != nil {
-		return fmt.Errorf("use the state directory: %w", err)
+		return p.stateTrouble(c.StateDir, fmt.Errorf("use the state directory: %w", err))
 	}
 	caps := protocol.Capabilities{Buttons: s.buttons, Microphone: true, Speaker: true, Camera: true, Screen: true, Simulated: true, Audio: "audio/wav"}
 	if c.Enrolled() != nil {

@@ -24,12 +24,13 @@ func TestStateTrouble(t *testing.T) {
 		env        []string
 		text, next string
 	}{
-		"by hand":      {opened(syscall.EACCES), nil, "This user may not use the state directory " + dir, "sudo in front"},
-		"as a service": {opened(syscall.EPERM), []string{"INVOCATION_ID=1"}, "This user may not use", "sudo chown -R illumi-agent: " + dir},
-		"full":         {opened(syscall.ENOSPC), nil, "is full", "Make room"},
-		"a quota":      {opened(syscall.EDQUOT), nil, "is full", "Make room"},
-		"read-only":    {opened(syscall.EROFS), nil, "its disk is read-only", "replace it"},
-		"gone":         {spool.ErrGone, nil, "was taken away", "Put it back"},
+		"by hand":                 {opened(syscall.EACCES), nil, "This user may not use the state directory " + dir, "sudo in front"},
+		"as a service":            {opened(syscall.EPERM), []string{"NOTIFY_SOCKET=/run/x"}, "This user may not use", "sudo chown -R illumi-agent: " + dir},
+		"full":                    {opened(syscall.ENOSPC), nil, "is full", "Make room"},
+		"a quota":                 {opened(syscall.EDQUOT), nil, "is full", "Make room"},
+		"read-only":               {opened(syscall.EROFS), nil, "its disk is read-only", "replace it"},
+		"no place for the serial": {&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, nil, "is full", "Make room"},
+		"gone":                    {spool.ErrGone, nil, "was taken away", "Put it back"},
 	} {
 		p := &program{env: c.env}
 		f := explain(p.stateTrouble(dir, c.err))

@@ -136,7 +136,7 @@ func (s boxStatus) show(fact func(label, format string, args ...any) error) erro
 	line("Server", "%s", where)
 	line("Connection", "%s", s.connection())
 	if !s.LastContact.IsZero() && !s.Online {
-		line("Last heard of", "%s", s.LastContact.Local().Format(clock))
+		line("Last contact", "%s", s.LastContact.Local().Format(clock))
 	}
 	switch {
 	case s.Now != nil:

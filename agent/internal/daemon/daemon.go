@@ -163,6 +163,7 @@ type Daemon struct {
 	zone       *time.Location
 	view       panel.View
 	report     Report // as last written
+	mute       bool   // that it could not be is in the log
 	lent       *lending
 	pressedAt  time.Time        // of the last press, wall clock
 	micLevel   *float64         // dBFS, the loudest of the last take

@@ -129,10 +129,22 @@ func (d *Daemon) writeStatus(alive bool) {
 		if err = os.WriteFile(temp, data, 0o600); err == nil {
 			err = os.Rename(temp, d.o.StatusFile)
 		}
+		if err != nil {
+			err = errors.Join(err, removed(temp)) // half of it is nothing
+		}
 	}
-	if err != nil {
+	if err != nil && !d.mute {
 		d.log.Warn("the status file could not be written", "error", err)
 	}
+	d.mute = err != nil
+}
+
+// removed takes a file away; an absent one is fine.
+func removed(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // ReadReport reads a status file; one that is not there is an empty report.
