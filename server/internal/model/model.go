@@ -84,6 +84,7 @@ type Device struct {
 	Agent        string
 	Capabilities protocol.Capabilities
 	Status       protocol.Status // the last heard
+	Brief        *Brief          // of the status, in lists that have no more of it; see InBrief
 	EnrolledBy   string          // user who made the code
 	EnrolledAt   time.Time
 	FirstSeenAt  time.Time // first hello

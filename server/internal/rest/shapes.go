@@ -112,9 +112,10 @@ type Box struct {
 }
 
 func boxShape(d model.Device, now time.Time) Box {
+	is := d.InBrief()
 	return Box{
 		ID: d.ID, Name: d.Name, Presence: d.Presence(now), LastSeenAt: when(d.LastSeenAt), EnrolledAt: d.EnrolledAt.UTC(),
-		Agent: d.Agent, Board: d.BoardModel, Busy: d.ActiveHop != "", Waiting: d.Status.Waiting, Unsent: d.Status.Unsent, Networks: d.FirstGen.Networks,
+		Agent: d.Agent, Board: d.BoardModel, Busy: d.ActiveHop != "", Waiting: is.Waiting, Unsent: is.Unsent, Networks: d.FirstGen.Networks,
 	}
 }
 

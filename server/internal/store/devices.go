@@ -108,6 +108,7 @@ func (tx *Tx) TouchDevice(ctx context.Context, id string, s model.Sighting) erro
 	}
 	if s.Status != nil {
 		p.LastStatus.Valid = true
+		p.Brief = sql.NullString{String: model.BriefOf(*s.Status).String(), Valid: true}
 		if p.LastStatus.String, err = encode(s.Status); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"illumi/protocol"
 	"illumi/server/internal/model"
 	"illumi/server/internal/store/internal/sqlcgen"
 )
@@ -40,8 +41,9 @@ func (l *nameList) of(ctx context.Context, q *sqlcgen.Queries) ([]string, error)
 	return names, nil
 }
 
-// FindDevices is Devices for a list on a page, with less of each: nothing of its
-// secret, its place, its offers and who enrolled it. With a search it lists only
+// FindDevices is Devices for a list on a page, with less of each: of its status
+// what InBrief has, of its capabilities whether it is simulated, and nothing of
+// its secret, its place, its offers and who enrolled it. With a search it lists only
 // those whose name holds it, in any case.
 func (tx *Tx) FindDevices(ctx context.Context, limit int, after, search string) ([]model.Device, error) {
 	part, after := fold(search), fold(after)
@@ -80,8 +82,20 @@ func (tx *Tx) FindDevices(ctx context.Context, limit int, after, search string) 
 	})
 }
 
+// simulated is how encode writes that a box says so of itself.
+const simulated = `"simulated":true`
+
 func deviceLine(r sqlcgen.DeviceLinesRow) (model.Device, error) {
-	return deviceOf(sqlcgen.Device{ID: r.ID, Name: r.Name, BoardModel: r.BoardModel, Agent: r.Agent, Capabilities: r.Capabilities,
-		LastStatus: r.LastStatus, EnrolledAt: r.EnrolledAt, LastSeenAt: r.LastSeenAt, ConnectedAt: r.ConnectedAt, RevokedAt: r.RevokedAt,
-		HeldAt: r.HeldAt, ActiveHop: r.ActiveHop, FirstGen: r.FirstGen})
+	d := model.Device{ID: r.ID, Name: r.Name, BoardModel: r.BoardModel, Agent: r.Agent, EnrolledAt: moment(r.EnrolledAt),
+		LastSeenAt: moment(r.LastSeenAt), ConnectedAt: moment(r.ConnectedAt), RevokedAt: moment(r.RevokedAt),
+		HeldAt: moment(r.HeldAt), ActiveHop: r.ActiveHop}
+	d.Capabilities.Simulated = strings.Contains(r.Capabilities, simulated)
+	if err := decodeOr(r.FirstGen, &d.FirstGen, model.FirstGen{}); err != nil {
+		return d, err
+	}
+	if brief, ok := model.ParseBrief(r.Brief); ok {
+		d.Brief = &brief
+		return d, nil
+	}
+	return d, decodeOr(r.LastStatus, &d.Status, protocol.Status{})
 }

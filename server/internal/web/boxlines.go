@@ -30,16 +30,10 @@ func boxLines(s protocol.Status) []boxLine {
 
 // needs names what a box says is bad, for the list of boxes.
 func needs(d model.Device) string {
-	if d.Status.State == "" || !d.RevokedAt.IsZero() {
+	if !d.RevokedAt.IsZero() {
 		return ""
 	}
-	var bad []string
-	for _, l := range d.Status.Lines() {
-		if l.Level == protocol.Bad {
-			bad = append(bad, l.Name)
-		}
-	}
-	return strings.Join(bad, ", ")
+	return d.InBrief().Needs
 }
 
 // boxWants compares the settings; nil where the box does not tell its own.

@@ -20,11 +20,13 @@ SELECT * FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC
 SELECT * FROM devices WHERE name_key > sqlc.arg(after_name) ORDER BY name_key LIMIT ?;
 
 -- name: DeviceLines :many
-SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+SELECT id, name, board_model, agent, capabilities, brief, last_status,
+  enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
 FROM devices WHERE name_key > sqlc.arg(after_name) ORDER BY name_key LIMIT ?;
 
 -- name: DeviceLinesByName :many
-SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+SELECT id, name, board_model, agent, capabilities, brief, last_status,
+  enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
 FROM devices WHERE name_key IN (sqlc.slice('names')) ORDER BY name_key;
 
 -- name: CountDevices :one
@@ -39,6 +41,7 @@ UPDATE devices SET
   last_seen_at = CASE WHEN last_seen_at < sqlc.arg(at) THEN sqlc.arg(at) ELSE last_seen_at END,
   connected_at = COALESCE(sqlc.narg(connected_at), connected_at),
   last_status = COALESCE(sqlc.narg(last_status), last_status),
+  brief = COALESCE(sqlc.narg(brief), brief),
   agent = COALESCE(sqlc.narg(agent), agent),
   capabilities = COALESCE(sqlc.narg(capabilities), capabilities)
 WHERE id = ?;

@@ -138,13 +138,14 @@ const epoch = int64(1_790_000_000_000_000)
 func (f *filler) fill(owner string, size Size) Filled {
 	var out Filled
 	devices := make([]string, size.Devices)
+	capabilities, status, brief := told(f.t)
 	for i := range devices {
 		devices[i] = newID()
 		name := fmt.Sprintf("old box %05d", i)
 		f.add("devices", "id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, "+
-			"enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version",
-			devices[i], name, name, "old "+devices[i], "Raspberry Pi 4", devices[i], "1", "{}", "{}", owner,
-			epoch, epoch, epoch, epoch, 0, 0, "", 100, 1)
+			"enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, brief",
+			devices[i], name, name, "old "+devices[i], "Raspberry Pi 4", devices[i], "1", capabilities, status, owner,
+			epoch, epoch, epoch, epoch, 0, 0, "", 100, 1, brief)
 	}
 	for p := range size.Projects {
 		project := newID()

@@ -53,7 +53,7 @@ func (q *Queries) CountDevices(ctx context.Context) (int64, error) {
 }
 
 const device = `-- name: Device :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE id = ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE id = ?
 `
 
 func (q *Queries) Device(ctx context.Context, id string) (Device, error) {
@@ -82,12 +82,13 @@ func (q *Queries) Device(ctx context.Context, id string) (Device, error) {
 		&i.Site,
 		&i.FirstGen,
 		&i.SilentToldAt,
+		&i.Brief,
 	)
 	return i, err
 }
 
 const deviceByBoard = `-- name: DeviceByBoard :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC LIMIT 1
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE board_serial = ? AND revoked_at = 0 ORDER BY id DESC LIMIT 1
 `
 
 func (q *Queries) DeviceByBoard(ctx context.Context, boardSerial string) (Device, error) {
@@ -116,12 +117,13 @@ func (q *Queries) DeviceByBoard(ctx context.Context, boardSerial string) (Device
 		&i.Site,
 		&i.FirstGen,
 		&i.SilentToldAt,
+		&i.Brief,
 	)
 	return i, err
 }
 
 const deviceByName = `-- name: DeviceByName :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key = ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE name_key = ?
 `
 
 func (q *Queries) DeviceByName(ctx context.Context, nameKey string) (Device, error) {
@@ -150,12 +152,13 @@ func (q *Queries) DeviceByName(ctx context.Context, nameKey string) (Device, err
 		&i.Site,
 		&i.FirstGen,
 		&i.SilentToldAt,
+		&i.Brief,
 	)
 	return i, err
 }
 
 const deviceBySecretHash = `-- name: DeviceBySecretHash :one
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE secret_hash = ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE secret_hash = ?
 `
 
 func (q *Queries) DeviceBySecretHash(ctx context.Context, secretHash string) (Device, error) {
@@ -184,12 +187,14 @@ func (q *Queries) DeviceBySecretHash(ctx context.Context, secretHash string) (De
 		&i.Site,
 		&i.FirstGen,
 		&i.SilentToldAt,
+		&i.Brief,
 	)
 	return i, err
 }
 
 const deviceLines = `-- name: DeviceLines :many
-SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+SELECT id, name, board_model, agent, capabilities, brief, last_status,
+  enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
 FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
 `
 
@@ -204,6 +209,7 @@ type DeviceLinesRow struct {
 	BoardModel   string
 	Agent        string
 	Capabilities string
+	Brief        string
 	LastStatus   string
 	EnrolledAt   int64
 	LastSeenAt   int64
@@ -229,6 +235,7 @@ func (q *Queries) DeviceLines(ctx context.Context, arg DeviceLinesParams) ([]Dev
 			&i.BoardModel,
 			&i.Agent,
 			&i.Capabilities,
+			&i.Brief,
 			&i.LastStatus,
 			&i.EnrolledAt,
 			&i.LastSeenAt,
@@ -252,7 +259,8 @@ func (q *Queries) DeviceLines(ctx context.Context, arg DeviceLinesParams) ([]Dev
 }
 
 const deviceLinesByName = `-- name: DeviceLinesByName :many
-SELECT id, name, board_model, agent, capabilities, last_status, enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+SELECT id, name, board_model, agent, capabilities, brief, last_status,
+  enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
 FROM devices WHERE name_key IN (/*SLICE:names*/?) ORDER BY name_key
 `
 
@@ -262,6 +270,7 @@ type DeviceLinesByNameRow struct {
 	BoardModel   string
 	Agent        string
 	Capabilities string
+	Brief        string
 	LastStatus   string
 	EnrolledAt   int64
 	LastSeenAt   int64
@@ -297,6 +306,7 @@ func (q *Queries) DeviceLinesByName(ctx context.Context, names []string) ([]Devi
 			&i.BoardModel,
 			&i.Agent,
 			&i.Capabilities,
+			&i.Brief,
 			&i.LastStatus,
 			&i.EnrolledAt,
 			&i.LastSeenAt,
@@ -347,7 +357,7 @@ func (q *Queries) DeviceNames(ctx context.Context) ([]string, error) {
 }
 
 const devices = `-- name: Devices :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE name_key > ? ORDER BY name_key LIMIT ?
 `
 
 type DevicesParams struct {
@@ -387,6 +397,7 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 			&i.Site,
 			&i.FirstGen,
 			&i.SilentToldAt,
+			&i.Brief,
 		); err != nil {
 			return nil, err
 		}
@@ -557,6 +568,7 @@ UPDATE devices SET
   last_seen_at = CASE WHEN last_seen_at < ? THEN ? ELSE last_seen_at END,
   connected_at = COALESCE(?, connected_at),
   last_status = COALESCE(?, last_status),
+  brief = COALESCE(?, brief),
   agent = COALESCE(?, agent),
   capabilities = COALESCE(?, capabilities)
 WHERE id = ?
@@ -566,6 +578,7 @@ type TouchDeviceParams struct {
 	At           int64
 	ConnectedAt  sql.NullInt64
 	LastStatus   sql.NullString
+	Brief        sql.NullString
 	Agent        sql.NullString
 	Capabilities sql.NullString
 	ID           string
@@ -578,6 +591,7 @@ func (q *Queries) TouchDevice(ctx context.Context, arg TouchDeviceParams) (int64
 		arg.At,
 		arg.ConnectedAt,
 		arg.LastStatus,
+		arg.Brief,
 		arg.Agent,
 		arg.Capabilities,
 		arg.ID,

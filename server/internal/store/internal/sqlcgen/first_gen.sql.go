@@ -19,7 +19,7 @@ func (q *Queries) DeleteFirstGenFilesOfHop(ctx context.Context, hopID string) er
 }
 
 const firstGenDevices = `-- name: FirstGenDevices :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE secret_hash >= 'first generation ' AND secret_hash < 'first generation!' AND revoked_at = 0
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE secret_hash >= 'first generation ' AND secret_hash < 'first generation!' AND revoked_at = 0
 ORDER BY secret_hash LIMIT ?
 `
 
@@ -56,6 +56,7 @@ func (q *Queries) FirstGenDevices(ctx context.Context, limit int32) ([]Device, e
 			&i.Site,
 			&i.FirstGen,
 			&i.SilentToldAt,
+			&i.Brief,
 		); err != nil {
 			return nil, err
 		}

@@ -106,6 +106,7 @@ type Device struct {
 	Site         string
 	FirstGen     string
 	SilentToldAt int64
+	Brief        string
 }
 
 type Event struct {

@@ -11,7 +11,7 @@ import (
 )
 
 const devicesByID = `-- name: DevicesByID :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at FROM devices WHERE id IN (/*SLICE:ids*/?)
+SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE id IN (/*SLICE:ids*/?)
 `
 
 func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]Device, error) {
@@ -56,6 +56,7 @@ func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]Device, erro
 			&i.Site,
 			&i.FirstGen,
 			&i.SilentToldAt,
+			&i.Brief,
 		); err != nil {
 			return nil, err
 		}
