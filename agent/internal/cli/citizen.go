@@ -33,12 +33,15 @@ type citizen struct {
 // sight is what a person is aware of.
 type sight struct {
 	light  flow.Pattern
+	lit    [3]bool // which buttons offer something
 	red    bool
 	prompt string
+	table  int // how many buttons the sentences speak of
 }
 
-func newCitizen(pace media.Pace) *citizen {
-	c := &citizen{pace: pace, inputs: make(chan panel.Input, 4), done: make(chan struct{}), look: make(chan struct{}, 1)}
+// newCitizen stands before a box with so many buttons.
+func newCitizen(pace media.Pace, buttons int) *citizen {
+	c := &citizen{pace: pace, inputs: make(chan panel.Input, 4), done: make(chan struct{}), look: make(chan struct{}, 1), seen: sight{table: buttons}}
 	c.wait.Go(c.live)
 	return c
 }
@@ -47,13 +50,22 @@ func newCitizen(pace media.Pace) *citizen {
 func (c *citizen) Inputs() <-chan panel.Input { return c.inputs }
 
 // Show lets them see the light.
-func (c *citizen) Show(l flow.Lamps, _ float64) { c.change(func(s *sight) { s.light = l.Main }) }
+func (c *citizen) Show(l flow.Lamps, _ float64) {
+	c.change(func(s *sight) { s.light, s.lit = l.Main, l.Lit })
+}
 
 // Recording lets them see the red light.
 func (c *citizen) Recording(on bool) { c.change(func(s *sight) { s.red = on }) }
 
 // Update lets them hear what is said.
-func (c *citizen) Update(v panel.View) { c.change(func(s *sight) { s.prompt = v.Prompt }) }
+func (c *citizen) Update(v panel.View) {
+	c.change(func(s *sight) {
+		s.prompt = v.Prompt
+		if n, speaks := tableOf[v.Prompt]; speaks {
+			s.table = n
+		}
+	})
+}
 
 func (c *citizen) change(do func(*sight)) {
 	c.mu.Lock()
@@ -119,12 +131,12 @@ func (c *citizen) live() {
 		case <-said:
 			// They have finished, breathe, and press until it is noticed.
 			if c.sleep(700*time.Millisecond) && c.still(s) {
-				c.press()
+				c.press(s.button())
 				c.sleep(2 * time.Second)
 			}
 		case <-timer.C:
 			if press && c.still(s) {
-				c.press()
+				c.press(s.button())
 				pressed = true
 			}
 		}
@@ -147,10 +159,10 @@ func (c *citizen) sleep(d time.Duration) bool {
 	}
 }
 
-func (c *citizen) press() {
+func (c *citizen) press(b flow.Button) {
 	for _, down := range []bool{true, false} {
 		select {
-		case c.inputs <- panel.Input{Button: flow.Main, Down: down, At: time.Now()}:
+		case c.inputs <- panel.Input{Button: b, Down: down, At: time.Now()}:
 		case <-c.done:
 			return
 		}
@@ -177,13 +189,34 @@ func (s sight) answer() (after time.Duration, press bool) {
 	case s.light != flow.LightFull:
 		return 0, false
 	}
-	switch s.prompt {
-	case flow.Prompts[flow.SayInvite], flow.Prompts[flow.SayEmpty1], flow.Prompts[flow.SayPhotoAsk], flow.Prompts[flow.SayReviewConfirm]:
+	if _, asks := tableOf[s.prompt]; asks || s.prompt == flow.Prompts[flow.SayEmpty1] {
 		return toSay(s.prompt) + time.Second, true
 	}
 	// "Sending soon, press to do it again": they are content. Anything else is
 	// not yet the question.
 	return 0, false
+}
+
+// tableOf has the questions that a person answers with a press, and how many
+// buttons each speaks of: a box may be set to use fewer than it has.
+var tableOf = map[string]int{
+	flow.Prompts[flow.SayInvite]: 1, flow.Prompts[flow.SayPhotoAsk]: 1, flow.Prompts[flow.SayReviewConfirm]: 1,
+	flow.Prompts[flow.Say2Invite]: 2, flow.Prompts[flow.Say2Photo]: 2, flow.Prompts[flow.Say2Review]: 2,
+	flow.Prompts[flow.Say3Invite]: 3, flow.Prompts[flow.Say3Photo]: 3, flow.Prompts[flow.Say3Review]: 3,
+}
+
+// button is the one that goes on: the only one, GO, or of LISTEN, SPEAK and SEND
+// the last that is lit. A photo is taken by SPEAK.
+func (s sight) button() flow.Button {
+	switch {
+	case s.table < 3:
+		return flow.Main
+	case s.lit[2] && s.prompt != flow.Prompts[flow.Say3Photo]:
+		return flow.Third
+	case s.lit[1]:
+		return flow.Second
+	}
+	return flow.Main
 }
 
 // toSay is how long a sentence takes.

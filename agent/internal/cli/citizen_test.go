@@ -34,8 +34,49 @@ func TestSight_Answer(t *testing.T) {
 		{"sent", sight{light: flow.LightDone, prompt: words(flow.SaySent)}, false},
 		{"saved", sight{light: flow.LightSaved, prompt: words(flow.SayQueued)}, false},
 	} {
+		c.s.table = 1
 		if _, press := c.s.answer(); press != c.press {
 			t.Errorf("%s: presses %t", c.name, press)
+		}
+	}
+}
+
+// Which button goes on is seen and heard, however many the box has or uses.
+func TestSight_Button(t *testing.T) {
+	one, two, three := [3]bool{true}, [3]bool{true, true}, [3]bool{true, true, true}
+	for _, c := range []struct {
+		name    string
+		buttons int
+		prompt  flow.Prompt
+		light   flow.Pattern
+		lit     [3]bool
+		want    flow.Button
+	}{
+		{"GO plays", 2, "", flow.LightBreathe, two, flow.Main},
+		{"GO answers", 2, flow.Say2Invite, flow.LightFull, two, flow.Main},
+		{"GO photographs", 2, flow.Say2Photo, flow.LightFull, two, flow.Main},
+		{"GO tries again", 2, flow.SayEmpty1, flow.LightFull, two, flow.Main},
+		{"GO sends", 2, flow.Say2Review, flow.LightFull, two, flow.Main},
+		{"LISTEN plays", 3, "", flow.LightBreathe, one, flow.Main},
+		{"SPEAK answers later", 3, "", flow.LightBreatheS, two, flow.Second},
+		{"SPEAK answers", 3, flow.Say3Invite, flow.LightFull, two, flow.Second},
+		{"SPEAK photographs", 3, flow.Say3Photo, flow.LightFull, [3]bool{false, true, true}, flow.Second},
+		{"SPEAK tries again", 3, flow.SayEmpty1, flow.LightFull, two, flow.Second},
+		{"SPEAK ends", 3, flow.Say3Rec, flow.LightVoice, [3]bool{false, true}, flow.Second},
+		{"SEND sends", 3, flow.Say3Review, flow.LightFull, three, flow.Third},
+		{"SEND sends what waited", 3, "", flow.LightBreatheS, three, flow.Third},
+		{"set to use two", 3, flow.Say2Invite, flow.LightFull, two, flow.Main},
+		{"set to use one", 3, flow.SayInvite, flow.LightFull, one, flow.Main},
+	} {
+		p := newCitizen(media.Pace{Speed: 1}, c.buttons)
+		p.Show(flow.Lamps{Main: c.light, Lit: c.lit}, 0)
+		p.Update(panel.View{Prompt: flow.Prompts[c.prompt]})
+		s, _ := p.now()
+		if _, press := s.answer(); !press && c.light != flow.LightVoice || s.button() != c.want {
+			t.Errorf("%s: presses %t, button %d", c.name, press, s.button())
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -44,7 +85,7 @@ func TestSight_Answer(t *testing.T) {
 // happens, and not once it has.
 func TestCitizen_PressesUntilNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCitizen(media.Pace{Speed: 1})
+		c := newCitizen(media.Pace{Speed: 1}, 1)
 		began := time.Now()
 		press := func() time.Duration {
 			if in := <-c.Inputs(); !in.Down {
@@ -78,7 +119,7 @@ func TestCitizen_PressesUntilNoticed(t *testing.T) {
 
 func TestCitizen_PressesWhenAllIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCitizen(media.Pace{Speed: 1})
+		c := newCitizen(media.Pace{Speed: 1}, 1)
 		said := make(chan struct{})
 		c.mu.Lock()
 		c.said = said

@@ -91,8 +91,6 @@ func (s *simulation) check() error {
 		return usage("--speed is %v; it must be 1 to 200.", s.speed)
 	case s.buttons < 1 || s.buttons > 3:
 		return usage("--buttons is %d; a box has 1 to 3.", s.buttons)
-	case s.auto && s.buttons != 1:
-		return usage("--auto and --buttons %d cannot be used together: who answers by itself knows one button.", s.buttons)
 	case s.hear != "" && s.listen != "":
 		return usage("--hear and --listen cannot be used together: the page plays what the box says.")
 	case s.listen != "" && !local(s.listen):
@@ -268,7 +266,7 @@ func (p *program) simulated(ctx context.Context, s simulation, c config.Config, 
 		b.camera = &media.StillCamera{Path: s.answerImage, Live: live}
 	}
 	if s.auto {
-		person := newCitizen(pace)
+		person := newCitizen(pace, s.buttons)
 		w.add(person)
 		b.microphone = mouth{b.microphone, person}
 	}
