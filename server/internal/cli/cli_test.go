@@ -244,6 +244,59 @@ func TestDevices(t *testing.T) {
 	do("device", "revoke", "janeeyre").is(t, 1, "", `There is no box called "janeeyre". See the list: illumi-server device list.`)
 }
 
+// A code is no use with an address at which nobody listens: the command says
+// the one of the server that uses the data, unless it is told another.
+func TestDeviceCode_SaysWhereTheServerIs(t *testing.T) {
+	dir := served(t)
+	code := func(env []string, args ...string) string {
+		t.Helper()
+		r := run(t, "", env, append([]string{"device", "code", "janeeyre", "--data", dir}, args...)...)
+		_, after, ok := strings.Cut(r.out, "illumi-agent enroll ")
+		if !ok || r.code != 0 {
+			t.Fatalf("%+v", r)
+		}
+		return strings.Fields(after)[0]
+	}
+	if got := code(nil); got != "http://127.0.0.1:8080" {
+		t.Errorf("before it was ever started it is at %s", got)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	out, in := io.Pipe()
+	go func() {
+		ended <- Run(ctx, []string{"serve", "--data", dir, "--listen", at}, Stdio{In: strings.NewReader(""), Out: in, Err: io.Discard}, nil)
+		_ = in.Close() // nobody reads on
+	}()
+	if _, err := out.Read(make([]byte, 1)); err != nil { // it says that it listens
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }() // until it ends
+	for want, got := range map[string]string{
+		"http://" + at:               code(nil),
+		"http://127.0.0.1:1":         code(nil, "--listen", "127.0.0.1:1"),
+		"https://illumi.example.org": code([]string{"ILLUMI_PUBLIC_URL=https://illumi.example.org"}),
+	} {
+		if got != want {
+			t.Errorf("it is at %s, not %s", got, want)
+		}
+	}
+	stop()
+	if c := <-ended; c != 0 {
+		t.Errorf("the server ended with %d", c)
+	}
+	if got := code(nil); got != "http://"+at {
+		t.Errorf("after its end it is at %s", got)
+	}
+}
+
 // An administration command must not make a server in a wrong place.
 func TestAdministration_NeedsAServersData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "typo")

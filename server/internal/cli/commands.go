@@ -40,6 +40,9 @@ func (p *program) openExisting(cmd *cobra.Command, use func(context.Context, *ap
 	if err := dataExists(cfg); err != nil {
 		return err
 	}
+	if err := p.asServed(cmd, &cfg); err != nil {
+		return err
+	}
 	cfg.Beside = true
 	a, err := app.New(cmd.Context(), cfg, p.logger(max(level, slog.LevelWarn)))
 	if err != nil {
@@ -57,6 +60,9 @@ func (p *program) serveWith(ctx context.Context, a *app.App) error {
 	var setup string
 	if err == nil {
 		setup, err = a.SetupAddress(ctx)
+	}
+	if err == nil {
+		err = a.KeepAddress()
 	}
 	if err == nil {
 		err = a.Banner(p.stdio.Out, setup)

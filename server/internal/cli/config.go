@@ -80,6 +80,22 @@ func (p *program) config(cmd *cobra.Command) (app.Config, slog.Level, error) {
 	return cfg, level, err
 }
 
+// asServed lets a command that was not told how the server is reached say what
+// the running server says.
+func (p *program) asServed(cmd *cobra.Command, cfg *app.Config) error {
+	k, err := p.values(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"listen", "public-url", "tls-cert"} {
+		if k.Exists(name) || cmd.Flags().Changed(name) {
+			return nil
+		}
+	}
+	cfg.PublicURL, err = app.KeptAddress(cfg.Data)
+	return err
+}
+
 // networks reads a setting that is a list: of a flag, of YAML, or of words in the
 // environment.
 func networks(flags *pflag.FlagSet, k *koanf.Koanf, name string) ([]string, error) {
