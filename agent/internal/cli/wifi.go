@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"illumi/agent/internal/config"
+	"illumi/agent/internal/daemon"
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/media"
 	"illumi/agent/internal/wifi"
@@ -147,8 +148,20 @@ func (p *program) sayAloud(ctx context.Context, s flow.Prompt) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	player := media.Player{Speaker: p.alsaSpeaker(hw), Pack: p.pack(hw, c.StateDir, "en")}
+	player := media.Player{Speaker: p.alsaSpeaker(hw), Pack: p.pack(hw, c.StateDir, p.language(ctx, c.StateDir))}
 	_ = player.Say(ctx, string(s), flow.Prompts[s], 0) // see above
+}
+
+// language is the one that the box of a state directory speaks, or spoke last:
+// English until its server has said another.
+func (p *program) language(ctx context.Context, state string) string {
+	if now := askNow(ctx, controlSocket(state)); now != nil && now.InForce != nil {
+		return now.InForce.Language
+	}
+	if s, found, err := daemon.Kept(state); err == nil && found {
+		return s.Language
+	}
+	return media.English
 }
 
 // scanFor bounds how long the camera looks for a code.

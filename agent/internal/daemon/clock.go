@@ -149,6 +149,13 @@ func (d *Daemon) adopt(s protocol.Settings, keep bool) {
 	}
 }
 
+// Kept are the server's settings as a box keeps them in its state directory,
+// where it has some, whether it runs or not.
+func Kept(dir string) (s protocol.Settings, found bool, err error) {
+	found, err = spool.Peek(dir, keySettings, &s)
+	return s, found, err
+}
+
 // config is what the settings mean to the interaction.
 func (d *Daemon) config() flow.Config {
 	c := flow.DefaultConfig()

@@ -1,9 +1,12 @@
 package spool
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 )
 
 // Save keeps v under key, durably, before it returns.
@@ -32,6 +35,22 @@ func (s *Spool) Load(key string, v any) (found bool, err error) {
 		err = errors.Join(err, s.disk.rename(name, "journal/"+key+".damaged"), s.disk.syncDir("journal"))
 	}
 	return false, tell("load "+key, err)
+}
+
+// Peek reads what is under a key of a state directory that another process owns,
+// and changes nothing there.
+func Peek(dir, key string, v any) (found bool, err error) {
+	if !validKey(key) {
+		return false, fmt.Errorf("spool: %.40q is no key", key)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "journal", key+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, v)
+	}
+	return err == nil, tell("look for "+key, err)
 }
 
 // Delete forgets a key.
