@@ -106,11 +106,23 @@ func (s *study) begin(title string) string {
 
 func TestREST_StartsOnceByKey(t *testing.T) {
 	s := newStudy(t)
+	up := s.send(wav(1, 440))
+	body := map[string]any{"title": "Terns", "audio": path.Base(up.header.Get("Location")), "boxes": []string{s.boxes[0].id, s.boxes[1].id}}
+	start := func() answer {
+		return s.owner.with("Idempotency-Key", "k").json("POST", "/api/v1/projects/"+s.project+"/whispers", body)
+	}
 	var first, second struct{ Whispers []struct{ ID string } }
-	s.start("Terns", "k").json(t, 201, &first)
-	s.start("Terns", "k").json(t, 201, &second)
+	start().json(t, 201, &first)
+	start().json(t, 201, &second)
 	if len(first.Whispers) != 1 || first.Whispers[0] != second.Whispers[0] {
 		t.Errorf("started %v and %v", first, second)
+	}
+	body["title"] = "Gulls"
+	start().refused(t, 422, protocol.CodeInvalid)
+	s.start("Terns", "k").refused(t, 422, protocol.CodeInvalid) // of another upload
+	s.start("Terns", "l").json(t, 201, &second)
+	if first.Whispers[0] == second.Whispers[0] {
+		t.Error("another key starts nothing")
 	}
 }
 

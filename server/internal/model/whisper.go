@@ -58,7 +58,9 @@ type Whisper struct {
 	Policy     Policy
 	StartedBy  string // user id
 	// StartKey is the form's idempotency key; sending it twice starts nothing twice.
-	StartKey    string
+	StartKey string
+	// StartDigest is of the request that came with the key; empty: nothing to compare.
+	StartDigest string
 	CreatedAt   time.Time
 	StartedAt   time.Time
 	CompletedAt time.Time

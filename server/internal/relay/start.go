@@ -30,6 +30,9 @@ type StartRequest struct {
 	Rows string
 	// Key makes the request repeatable: the same key starts nothing twice.
 	Key string
+	// Digest is of the whole request; another one with the same key is refused.
+	// Empty: whatever comes with the key is the same.
+	Digest string
 }
 
 // Start creates whispers and sends them on their way. Boxes need not be
@@ -71,7 +74,7 @@ func (s *Service) Start(ctx context.Context, actor model.Actor, r StartRequest) 
 				name = numbered(title, k+1)
 			}
 			wh, err := s.startOne(ctx, w, draft{
-				actor: actor, project: project, title: name, key: startKey(r.Key, k),
+				actor: actor, project: project, title: name, key: startKey(r.Key, k), digest: r.Digest,
 				order: order, row: plan.Rows[k], boxes: boxes, media: media, alt: r.Alt,
 				policy: policyOf(project, batch, k),
 			})
@@ -99,6 +102,7 @@ type draft struct {
 	project model.Project
 	title   string
 	key     string
+	digest  string
 	order   model.Order
 	row     []string
 	boxes   map[string]string // id by name
@@ -111,7 +115,7 @@ func (s *Service) startOne(ctx context.Context, w *work, d draft) (model.Whisper
 	wh := model.Whisper{
 		ID: store.NewID(), ProjectID: d.project.ID, Title: d.title, State: model.WhisperDraft,
 		Forwarding: d.project.Forwarding, Hold: d.project.Hold, Order: d.order, Policy: d.policy,
-		StartedBy: d.actor.UserID, StartKey: d.key, CreatedAt: w.now,
+		StartedBy: d.actor.UserID, StartKey: d.key, StartDigest: d.digest, CreatedAt: w.now,
 	}
 	for i, name := range d.row {
 		wh.Hops = append(wh.Hops, model.Hop{
@@ -179,6 +183,9 @@ func earlierStart(ctx context.Context, w *work, actor model.Actor, r StartReques
 		}
 		if wh.StartedBy != actor.UserID || wh.ProjectID != r.ProjectID {
 			return nil, model.RefuseField("key", "The form is damaged.", "Load the page again.")
+		}
+		if r.Digest != "" && wh.StartDigest != "" && wh.StartDigest != r.Digest {
+			return nil, model.RefuseField("key", "This key came with another request before, which was carried out.", "Send a repetition as it was, and a new start with a key of its own.")
 		}
 		found = append(found, wh)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -109,7 +111,7 @@ type (
 	}
 	startInput struct {
 		ProjectID
-		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key starts nothing twice; the answer is the first one's"`
+		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key starts nothing twice; the answer is the first one's. With another body it is refused (422)"`
 		Body startBody
 	}
 	previewInput struct {
@@ -177,6 +179,14 @@ func (a *API) start(ctx context.Context, who model.Actor, in *startInput) (*body
 	b := in.Body
 	r := b.request(in.Project)
 	r.Title, r.Audio, r.Image, r.Alt, r.Key = b.Title, b.Audio, b.Image, b.Alt, startKey(who, in.Key)
+	if r.Key != "" {
+		text, err := json.Marshal(b)
+		if err != nil {
+			return nil, fmt.Errorf("rest: digest a start: %w", err)
+		}
+		sum := sha256.Sum256(text)
+		r.Digest = hex.EncodeToString(sum[:])
+	}
 	list, err := a.Relay.Start(ctx, who, r)
 	out := started{Whispers: []startedWhisper{}}
 	for _, wh := range list {

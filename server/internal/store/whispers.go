@@ -86,7 +86,7 @@ func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
 	w := model.Whisper{ID: r.ID, ProjectID: r.ProjectID, Title: r.Title, State: model.WhisperState(r.State),
 		Forwarding: model.Forwarding(r.Forwarding), Hold: span(r.HoldUs),
 		Order:     model.Order{Algorithm: r.OrderAlgorithm, Seed: r.OrderSeed},
-		StartedBy: r.StartedBy, StartKey: r.StartKey, CreatedAt: moment(r.CreatedAt), StartedAt: moment(r.StartedAt),
+		StartedBy: r.StartedBy, StartKey: r.StartKey, StartDigest: r.StartDigest, CreatedAt: moment(r.CreatedAt), StartedAt: moment(r.StartedAt),
 		CompletedAt: moment(r.CompletedAt), EndedAt: moment(r.EndedAt), Version: r.Version}
 	if w.StartKey == w.ID {
 		w.StartKey = ""
@@ -126,7 +126,7 @@ func (tx *Tx) CreateWhisper(ctx context.Context, w *model.Whisper) error {
 		OrderInput: input, StartedBy: w.StartedBy, StartKey: key, CreatedAt: micros(w.CreatedAt),
 		StartedAt: micros(w.StartedAt), CompletedAt: micros(w.CompletedAt), EndedAt: micros(w.EndedAt), Version: 1,
 		NHops: int64(p.Hops), NAnswered: int64(p.Answered), NOver: int64(p.Over), AtPosition: int64(p.Position),
-		AtDevice: p.DeviceID, AtState: string(p.State), AtSince: micros(p.Since), Policy: policy, NeedsAt: micros(needs(w))}), "create a whisper")
+		AtDevice: p.DeviceID, AtState: string(p.State), AtSince: micros(p.Since), Policy: policy, NeedsAt: micros(needs(w)), StartDigest: w.StartDigest}), "create a whisper")
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
 -- name: InsertWhisper :exec
 INSERT INTO whispers (id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed,
   order_input, started_by, start_key, created_at, started_at, completed_at, ended_at,
-  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: Whisper :one
 SELECT * FROM whispers WHERE id = ?;

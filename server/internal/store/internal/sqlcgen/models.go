@@ -390,4 +390,5 @@ type Whisper struct {
 	AtSince        int64
 	Policy         string
 	NeedsAt        int64
+	StartDigest    string
 }

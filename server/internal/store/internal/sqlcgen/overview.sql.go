@@ -10,7 +10,7 @@ import (
 )
 
 const needsAll = `-- name: NeedsAll :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE needs_at > 0 ORDER BY needs_at, id LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest FROM whispers WHERE needs_at > 0 ORDER BY needs_at, id LIMIT ?
 `
 
 func (q *Queries) NeedsAll(ctx context.Context, limit int32) ([]Whisper, error) {
@@ -48,6 +48,7 @@ func (q *Queries) NeedsAll(ctx context.Context, limit int32) ([]Whisper, error) 
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -63,7 +64,7 @@ func (q *Queries) NeedsAll(ctx context.Context, limit int32) ([]Whisper, error) 
 }
 
 const needsOfMember = `-- name: NeedsOfMember :many
-SELECT whispers.id, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us, whispers.order_algorithm, whispers.order_seed, whispers.order_input, whispers.started_by, whispers.start_key, whispers.created_at, whispers.started_at, whispers.completed_at, whispers.ended_at, whispers.version, whispers.n_hops, whispers.n_answered, whispers.n_over, whispers.at_position, whispers.at_device, whispers.at_state, whispers.at_since, whispers.policy, whispers.needs_at FROM members JOIN whispers ON whispers.project_id = members.project_id
+SELECT whispers.id, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us, whispers.order_algorithm, whispers.order_seed, whispers.order_input, whispers.started_by, whispers.start_key, whispers.created_at, whispers.started_at, whispers.completed_at, whispers.ended_at, whispers.version, whispers.n_hops, whispers.n_answered, whispers.n_over, whispers.at_position, whispers.at_device, whispers.at_state, whispers.at_since, whispers.policy, whispers.needs_at, whispers.start_digest FROM members JOIN whispers ON whispers.project_id = members.project_id
 WHERE members.user_id = ? AND (members.expires_at = 0 OR members.expires_at > ?) AND whispers.needs_at > 0
 ORDER BY whispers.needs_at, whispers.id LIMIT ?
 `
@@ -109,6 +110,7 @@ func (q *Queries) NeedsOfMember(ctx context.Context, arg NeedsOfMemberParams) ([
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -124,7 +126,7 @@ func (q *Queries) NeedsOfMember(ctx context.Context, arg NeedsOfMemberParams) ([
 }
 
 const needsOfProject = `-- name: NeedsOfProject :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE project_id = ? AND needs_at > 0 ORDER BY needs_at, id LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest FROM whispers WHERE project_id = ? AND needs_at > 0 ORDER BY needs_at, id LIMIT ?
 `
 
 type NeedsOfProjectParams struct {
@@ -167,6 +169,7 @@ func (q *Queries) NeedsOfProject(ctx context.Context, arg NeedsOfProjectParams) 
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -182,7 +185,7 @@ func (q *Queries) NeedsOfProject(ctx context.Context, arg NeedsOfProjectParams) 
 }
 
 const waitingAll = `-- name: WaitingAll :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE state = 'travelling' ORDER BY at_since, id LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest FROM whispers WHERE state = 'travelling' ORDER BY at_since, id LIMIT ?
 `
 
 func (q *Queries) WaitingAll(ctx context.Context, limit int32) ([]Whisper, error) {
@@ -220,6 +223,7 @@ func (q *Queries) WaitingAll(ctx context.Context, limit int32) ([]Whisper, error
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -235,7 +239,7 @@ func (q *Queries) WaitingAll(ctx context.Context, limit int32) ([]Whisper, error
 }
 
 const waitingOfMember = `-- name: WaitingOfMember :many
-SELECT whispers.id, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us, whispers.order_algorithm, whispers.order_seed, whispers.order_input, whispers.started_by, whispers.start_key, whispers.created_at, whispers.started_at, whispers.completed_at, whispers.ended_at, whispers.version, whispers.n_hops, whispers.n_answered, whispers.n_over, whispers.at_position, whispers.at_device, whispers.at_state, whispers.at_since, whispers.policy, whispers.needs_at FROM members JOIN whispers ON whispers.project_id = members.project_id
+SELECT whispers.id, whispers.project_id, whispers.title, whispers.state, whispers.forwarding, whispers.hold_us, whispers.order_algorithm, whispers.order_seed, whispers.order_input, whispers.started_by, whispers.start_key, whispers.created_at, whispers.started_at, whispers.completed_at, whispers.ended_at, whispers.version, whispers.n_hops, whispers.n_answered, whispers.n_over, whispers.at_position, whispers.at_device, whispers.at_state, whispers.at_since, whispers.policy, whispers.needs_at, whispers.start_digest FROM members JOIN whispers ON whispers.project_id = members.project_id
 WHERE members.user_id = ? AND (members.expires_at = 0 OR members.expires_at > ?) AND whispers.state = 'travelling'
 ORDER BY whispers.at_since, whispers.id LIMIT ?
 `
@@ -281,6 +285,7 @@ func (q *Queries) WaitingOfMember(ctx context.Context, arg WaitingOfMemberParams
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -296,7 +301,7 @@ func (q *Queries) WaitingOfMember(ctx context.Context, arg WaitingOfMemberParams
 }
 
 const waitingOfProject = `-- name: WaitingOfProject :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE project_id = ? AND state = 'travelling' ORDER BY at_since, id LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest FROM whispers WHERE project_id = ? AND state = 'travelling' ORDER BY at_since, id LIMIT ?
 `
 
 type WaitingOfProjectParams struct {
@@ -339,6 +344,7 @@ func (q *Queries) WaitingOfProject(ctx context.Context, arg WaitingOfProjectPara
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}

@@ -72,8 +72,8 @@ func (q *Queries) InsertHop(ctx context.Context, arg InsertHopParams) error {
 const insertWhisper = `-- name: InsertWhisper :exec
 INSERT INTO whispers (id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed,
   order_input, started_by, start_key, created_at, started_at, completed_at, ended_at,
-  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertWhisperParams struct {
@@ -102,6 +102,7 @@ type InsertWhisperParams struct {
 	AtSince        int64
 	Policy         string
 	NeedsAt        int64
+	StartDigest    string
 }
 
 func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) error {
@@ -131,6 +132,7 @@ func (q *Queries) InsertWhisper(ctx context.Context, arg InsertWhisperParams) er
 		arg.AtSince,
 		arg.Policy,
 		arg.NeedsAt,
+		arg.StartDigest,
 	)
 	return err
 }
@@ -254,7 +256,7 @@ func (q *Queries) UpdateWhisper(ctx context.Context, arg UpdateWhisperParams) (i
 }
 
 const whisper = `-- name: Whisper :one
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE id = ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest FROM whispers WHERE id = ?
 `
 
 func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
@@ -286,6 +288,7 @@ func (q *Queries) Whisper(ctx context.Context, id string) (Whisper, error) {
 		&i.AtSince,
 		&i.Policy,
 		&i.NeedsAt,
+		&i.StartDigest,
 	)
 	return i, err
 }
@@ -302,7 +305,7 @@ func (q *Queries) WhisperByStartKey(ctx context.Context, startKey string) (strin
 }
 
 const whispers = `-- name: Whispers :many
-SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at FROM whispers WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+SELECT id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy, needs_at, start_digest FROM whispers WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT ?
 `
 
 type WhispersParams struct {
@@ -346,6 +349,7 @@ func (q *Queries) Whispers(ctx context.Context, arg WhispersParams) ([]Whisper, 
 			&i.AtSince,
 			&i.Policy,
 			&i.NeedsAt,
+			&i.StartDigest,
 		); err != nil {
 			return nil, err
 		}
