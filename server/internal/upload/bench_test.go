@@ -7,16 +7,23 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"illumi/protocol"
 )
 
+// keptLimit is what receiving, checking, syncing and keeping a recording may
+// take, of the time of a plain copy with SHA-256 and fsync.
+const keptLimit = 3
+
 // BenchmarkUpload sends a 50 MB recording through the handler over loopback
 // and compares it with a plain copy of the same bytes with SHA-256 and fsync,
 // in the same run: kept/copy is receiving, checking, syncing and keeping;
-// whole/copy adds looking at the file and making the levelled copy.
+// whole/copy adds looking at the file and making the levelled copy. It fails
+// where kept/copy is beyond its limit three times over: a disk that others use
+// can make one copy slow.
 func BenchmarkUpload(b *testing.B) {
 	r := newRig(b)
 	box := r.box("b")
@@ -39,10 +46,8 @@ func BenchmarkUpload(b *testing.B) {
 			shared = time.Now()
 		}
 	}
-	var whole, media, plain time.Duration
 	i := 0
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
+	round := func() (kept, whole float64, plain time.Duration) {
 		i++
 		binary.LittleEndian.PutUint32(data[44:], uint32(i)) // other bytes each time
 		begin := time.Now()
@@ -50,18 +55,45 @@ func BenchmarkUpload(b *testing.B) {
 		if out := box.patch(at, 0, data); out.status != 204 {
 			b.Fatalf("%d %+v", out.status, out.problem)
 		}
-		whole += time.Since(begin)
-		media += shared.Sub(checked)
+		all, media := time.Since(begin), shared.Sub(checked)
 		if err := r.book.DeleteUpload(b.Context(), idOf(at)); err != nil { // a reply names it
 			b.Fatal(err)
 		}
 		begin = time.Now()
 		plainCopy(b, filepath.Join(r.root, "plain"), data)
-		plain += time.Since(begin)
+		plain = time.Since(begin)
+		return float64(all-media) / float64(plain), float64(all) / float64(plain), plain
 	}
-	b.ReportMetric(float64(whole-media)/float64(plain), "kept/copy")
-	b.ReportMetric(float64(whole)/float64(plain), "whole/copy")
-	b.ReportMetric(float64(plain.Milliseconds())/float64(i), "copy-ms")
+	var kept, whole []float64
+	var plain time.Duration
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		k, w, p := round()
+		kept, whole, plain = append(kept, k), append(whole, w), plain+p
+	}
+	ratio := median(kept)
+	for range 2 {
+		if ratio <= keptLimit {
+			break
+		}
+		var again []float64
+		for range 3 {
+			k, _, _ := round()
+			again = append(again, k)
+		}
+		ratio = min(ratio, median(again))
+	}
+	if ratio > keptLimit {
+		b.Errorf("an upload takes %.1f times as long as a plain copy, more than %d", ratio, keptLimit)
+	}
+	b.ReportMetric(ratio, "kept/copy")
+	b.ReportMetric(median(whole), "whole/copy")
+	b.ReportMetric(float64(plain.Milliseconds())/float64(len(kept)), "copy-ms")
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
 }
 
 func plainCopy(b *testing.B, name string, data []byte) {
