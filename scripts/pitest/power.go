@@ -161,12 +161,17 @@ func (d *dark) use(ctx context.Context) {
 
 // nextDoor answers for the neighbour.
 func (d *dark) nextDoor(ctx context.Context) {
+	told := ""
 	for ctx.Err() == nil {
 		o, err := d.neighbour.Open(ctx)
 		if err == nil {
 			_, err = d.neighbour.Answer(context.WithoutCancel(ctx), o, d.file("name.wav"))
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
+			if told != err.Error() {
+				told = err.Error()
+				fmt.Printf("    next door: %v\n", err)
+			}
 			_ = pause(ctx, time.Second)
 		}
 	}

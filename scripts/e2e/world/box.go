@@ -224,13 +224,16 @@ func (b *Box) Tell(ctx context.Context, step protocol.MessageType, o protocol.Of
 	if err != nil {
 		return err
 	}
-	if err := b.socket.WriteMessage(websocket.TextMessage, m); err != nil {
-		return fmt.Errorf("tell %s: %w", step, err)
-	}
 	var ack protocol.Ack
-	_, err = b.await(ctx, func(m protocol.Message) bool {
-		return m.Type == protocol.TypeAck && protocol.DecodeLoose(m.Body, &ack) == nil && ack.ID == id
-	})
+	if err = b.socket.WriteMessage(websocket.TextMessage, m); err == nil {
+		_, err = b.await(ctx, func(m protocol.Message) bool {
+			return m.Type == protocol.TypeAck && protocol.DecodeLoose(m.Body, &ack) == nil && ack.ID == id
+		})
+	}
+	if err != nil { // the server closes a socket that says nothing for long; the next step opens another
+		err = errors.Join(fmt.Errorf("tell %s: %w", step, err), b.socket.Close())
+		b.socket = nil
+	}
 	if err == nil && ack.Code != "" {
 		err = &Refusal{Code: ack.Code, Sentence: string(ack.Code)}
 	}
