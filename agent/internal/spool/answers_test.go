@@ -61,3 +61,25 @@ func TestOpen_ReadOnly(t *testing.T) {
 		t.Errorf("a take is made with %v", err)
 	}
 }
+
+// An owner that is just ending is waited for; one that stays is not.
+func TestOpen_WaitsForAnOwnerThatEnds(t *testing.T) {
+	dir := t.TempDir()
+	must(t, open(t, Options{Dir: dir}).Close())
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	must(t, err)
+	must(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	if _, err := Open(Options{Dir: dir}); !errors.Is(err, ErrInUse) {
+		t.Errorf("beside another owner: %v", err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(Options{Dir: dir})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	must(t, f.Close())
+	must(t, <-opened)
+}

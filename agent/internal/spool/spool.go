@@ -168,7 +168,7 @@ func (s *Spool) takeLock() error {
 	if err != nil {
 		return tell("open the lock", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lock(f); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return errors.Join(ErrInUse, f.Close())
 		}
@@ -176,6 +176,18 @@ func (s *Spool) takeLock() error {
 	}
 	s.lock = f
 	return nil
+}
+
+// lock waits a moment for an owner that is just ending: a recorder that it was
+// starting has the lock until it has become that other program.
+func lock(f *os.File) (err error) {
+	for range 25 {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return err
 }
 
 // Close gives up the lock. What is on the disk stays.
