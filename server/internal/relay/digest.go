@@ -28,7 +28,7 @@ func (s *Service) TellDigests(ctx context.Context, sent Digested) error {
 	for after := ""; ; {
 		var page []store.ProjectRow
 		err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-			page, err = tx.Projects(ctx, "", s.now(), store.MaxPage, after)
+			page, err = tx.AllProjects(ctx, store.MaxPage, after)
 			return err
 		})
 		if err != nil {

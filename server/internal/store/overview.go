@@ -22,7 +22,7 @@ func (tx *Tx) Waiting(ctx context.Context, userID string, at time.Time, limit in
 	if err != nil {
 		return nil, wrap(err, "list what waits")
 	}
-	return list(rows, whisperOf)
+	return list(rows, whisperLine)
 }
 
 // Needs lists the whispers that wait for a person's decision, the oldest first.
@@ -38,7 +38,7 @@ func (tx *Tx) Needs(ctx context.Context, userID string, at time.Time, limit int)
 	if err != nil {
 		return nil, wrap(err, "list what needs somebody")
 	}
-	return list(rows, whisperOf)
+	return list(rows, whisperLine)
 }
 
 // WaitingIn is Waiting for one project. Index whispers_waiting.
@@ -47,7 +47,7 @@ func (tx *Tx) WaitingIn(ctx context.Context, projectID string, limit int) ([]Whi
 	if err != nil {
 		return nil, wrap(err, "list what waits in a project")
 	}
-	return list(rows, whisperOf)
+	return list(rows, whisperLine)
 }
 
 // NeedsIn is Needs for one project. Index whispers_project_needs.
@@ -56,5 +56,5 @@ func (tx *Tx) NeedsIn(ctx context.Context, projectID string, limit int) ([]Whisp
 	if err != nil {
 		return nil, wrap(err, "list what needs somebody in a project")
 	}
-	return list(rows, whisperOf)
+	return list(rows, whisperLine)
 }

@@ -23,12 +23,18 @@ type ProjectRow struct {
 }
 
 func projectOf(r sqlcgen.Project) (ProjectRow, error) {
-	p := ProjectRow{
+	p, _ := projectLine(r)
+	return p, decodeOr(r.Settings, &p.Settings, model.DefaultProjectSettings())
+}
+
+// projectLine is projectOf without the settings, which take as long to read as
+// all else.
+func projectLine(r sqlcgen.Project) (ProjectRow, error) {
+	return ProjectRow{
 		Project: model.Project{ID: r.ID, Title: r.Title, OwnerID: r.OwnerID, Forwarding: model.Forwarding(r.Forwarding),
 			Hold: span(r.HoldUs), CreatedAt: moment(r.CreatedAt)},
 		Counts: Counts{int(r.NDraft), int(r.NTravelling), int(r.NPaused), int(r.NComplete), int(r.NEnded)},
-	}
-	return p, decodeOr(r.Settings, &p.Settings, model.DefaultProjectSettings())
+	}, nil
 }
 
 // CreateProject keeps a new project.
@@ -57,8 +63,8 @@ func (tx *Tx) ProjectRow(ctx context.Context, id string) (ProjectRow, error) {
 }
 
 // Projects lists the projects in which a person has a part at a time, or all
-// for "", newest first, from after the id given. Index members_user, or the
-// primary key.
+// for "", newest first, from after the id given, without their settings. Index
+// members_user, or the primary key.
 func (tx *Tx) Projects(ctx context.Context, userID string, at time.Time, limit int, after string) ([]ProjectRow, error) {
 	var rows []sqlcgen.Project
 	var err error
@@ -67,6 +73,15 @@ func (tx *Tx) Projects(ctx context.Context, userID string, at time.Time, limit i
 	} else {
 		rows, err = tx.q.ProjectsOfMember(ctx, sqlcgen.ProjectsOfMemberParams{UserID: userID, BeforeID: before(after), At: micros(at), Limit: page(limit)})
 	}
+	if err != nil {
+		return nil, wrap(err, "list projects")
+	}
+	return list(rows, projectLine)
+}
+
+// AllProjects is Projects for "", with their settings.
+func (tx *Tx) AllProjects(ctx context.Context, limit int, after string) ([]ProjectRow, error) {
+	rows, err := tx.q.ProjectsAll(ctx, sqlcgen.ProjectsAllParams{BeforeID: before(after), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list projects")
 	}

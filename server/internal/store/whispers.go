@@ -83,6 +83,16 @@ func needs(w *model.Whisper) time.Time {
 }
 
 func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
+	row, _ := whisperLine(r)
+	if err := decodeOr(r.Policy, &row.Policy, model.Policy{}); err != nil {
+		return WhisperRow{}, err
+	}
+	return row, decode(r.OrderInput, &row.Order.Input)
+}
+
+// whisperLine is whisperOf without its policy and what its order was drawn from,
+// which no list tells.
+func whisperLine(r sqlcgen.Whisper) (WhisperRow, error) {
 	w := model.Whisper{ID: r.ID, ProjectID: r.ProjectID, Title: r.Title, State: model.WhisperState(r.State),
 		Forwarding: model.Forwarding(r.Forwarding), Hold: span(r.HoldUs),
 		Order:     model.Order{Algorithm: r.OrderAlgorithm, Seed: r.OrderSeed},
@@ -92,11 +102,7 @@ func whisperOf(r sqlcgen.Whisper) (WhisperRow, error) {
 		w.StartKey = ""
 	}
 	p := Progress{int(r.NHops), int(r.NAnswered), int(r.NOver), int(r.AtPosition), r.AtDevice, model.HopState(r.AtState), moment(r.AtSince)}
-	if err := decodeOr(r.Policy, &w.Policy, model.Policy{}); err != nil {
-		return WhisperRow{}, err
-	}
-	err := decode(r.OrderInput, &w.Order.Input)
-	return WhisperRow{w, p, moment(r.NeedsAt)}, err
+	return WhisperRow{w, p, moment(r.NeedsAt)}, nil
 }
 
 // CreateWhisper keeps a new whisper with its order record and all its hops, and
@@ -253,14 +259,14 @@ func (tx *Tx) clearPlaces(ctx context.Context, w *model.Whisper, old seen) error
 	return nil
 }
 
-// Whispers lists a project's whispers, newest first, from after the id given.
-// Index whispers_project.
+// Whispers lists a project's whispers, newest first, from after the id given,
+// without policies and what orders were drawn from. Index whispers_project.
 func (tx *Tx) Whispers(ctx context.Context, projectID string, limit int, after string) ([]WhisperRow, error) {
 	rows, err := tx.q.Whispers(ctx, sqlcgen.WhispersParams{ProjectID: projectID, BeforeID: before(after), Limit: page(limit)})
 	if err != nil {
 		return nil, wrap(err, "list whispers")
 	}
-	return list(rows, whisperOf)
+	return list(rows, whisperLine)
 }
 
 // WhisperByStartKey finds the whisper that a start with this key made. Index

@@ -18,7 +18,8 @@ type Filled struct{ Project, Whisper, Device string }
 
 // Fill adds old studies to a database that a store has opened before: every
 // whisper is complete, but for one in each project that is on its way. owner is
-// the user whom all of it belongs to. The driver must have been registered.
+// the user whom all of it belongs to. What boxes, projects and whispers say of
+// themselves is as in those that are there. The driver must have been registered.
 func Fill(t testing.TB, dsn, owner string, size Size) Filled {
 	t.Helper()
 	kind, rest, _ := strings.Cut(dsn, ":")
@@ -65,6 +66,7 @@ type filler struct {
 	err  error
 
 	inserts int
+	policy  string
 }
 
 // batch is a table's rows that are not written yet.
@@ -123,6 +125,19 @@ func (f *filler) insert(table string, b *batch) {
 	}
 }
 
+// like is what the server itself has written into a column, so that the rows are
+// as long to read as real ones; or else, where there is none.
+func (f *filler) like(table, column, otherwise string) string {
+	var text sql.NullString
+	if f.err == nil {
+		f.err = f.db.QueryRow("SELECT MAX(" + column + ") FROM " + table).Scan(&text) //nolint:noctx // a test's own connection
+	}
+	if text.String == "" {
+		return otherwise
+	}
+	return text.String
+}
+
 // commit writes all that is left.
 func (f *filler) commit() {
 	for table, b := range f.rows {
@@ -138,7 +153,9 @@ const epoch = int64(1_790_000_000_000_000)
 func (f *filler) fill(owner string, size Size) Filled {
 	var out Filled
 	devices := make([]string, size.Devices)
-	capabilities, status, brief := told(f.t)
+	capabilities, status, brief := f.like("devices", "capabilities", "{}"), f.like("devices", "last_status", "{}"), f.like("devices", "brief", "")
+	settings := f.like("projects", "settings", "")
+	f.policy = f.like("whispers", "policy", "")
 	for i := range devices {
 		devices[i] = newID()
 		name := fmt.Sprintf("old box %05d", i)
@@ -149,8 +166,8 @@ func (f *filler) fill(owner string, size Size) Filled {
 	}
 	for p := range size.Projects {
 		project := newID()
-		f.add("projects", "id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended",
-			project, fmt.Sprintf("Old study %04d", p), owner, "straight", 0, epoch, 0, 1, 0, size.WhispersEach-1, 0)
+		f.add("projects", "id, title, owner_id, forwarding, hold_us, created_at, n_draft, n_travelling, n_paused, n_complete, n_ended, settings",
+			project, fmt.Sprintf("Old study %04d", p), owner, "straight", 0, epoch, 0, 1, 0, size.WhispersEach-1, 0, settings)
 		f.add("members", "project_id, user_id, role, added_by, added_at, expires_at", project, owner, "owner", owner, epoch, 0)
 		for w := range size.WhispersEach {
 			whisper := f.whisper(owner, project, w == 0, p*size.WhispersEach+w, devices, size)
@@ -171,9 +188,9 @@ func (f *filler) whisper(owner, project string, travels bool, number int, device
 		at = []any{1, devices[number%len(devices)], "delivered", epoch + int64(number)}
 	}
 	f.add("whispers", "id, project_id, title, state, forwarding, hold_us, order_algorithm, order_seed, order_input, started_by, start_key, "+
-		"created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since",
+		"created_at, started_at, completed_at, ended_at, version, n_hops, n_answered, n_over, at_position, at_device, at_state, at_since, policy",
 		append([]any{id, project, fmt.Sprintf("Old whisper %05d", number), state, "straight", 0, "illumi-shuffle-1", strings.Repeat("0", 64), "[]",
-			owner, id, epoch, epoch, done, 0, 1, size.HopsEach, over, over}, at...)...)
+			owner, id, epoch, epoch, done, 0, 1, size.HopsEach, over, over}, append(at, f.policy)...)...)
 	for position := 0; position <= size.HopsEach; position++ {
 		hop, reply := "", ""
 		if position > 0 {

@@ -1,8 +1,6 @@
 package storetest
 
 import (
-	"encoding/json"
-	"testing"
 	"time"
 
 	"illumi/protocol"
@@ -21,19 +19,4 @@ func Told() (protocol.Capabilities, protocol.Status) {
 				OS: "Debian GNU/Linux 13 (trixie)", Kernel: "6.12.47+rpt-rpi-v8", Microphone: "USB PnP Sound Device", Speaker: "bcm2835 Headphones", Camera: "imx708",
 			},
 		}
-}
-
-// Brief is Told's status as model.Brief has it: nothing waits, and nothing is bad.
-const Brief = "0 0 "
-
-// told is what it tells as the database keeps it.
-func told(t testing.TB) (capabilities, status, short string) {
-	t.Helper()
-	can, is := Told()
-	a, err := json.Marshal(can)
-	b, err2 := json.Marshal(is)
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
-	}
-	return string(a), string(b), Brief
 }
