@@ -9,7 +9,6 @@ import (
 
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/link"
-	"illumi/agent/internal/media"
 	"illumi/protocol"
 )
 
@@ -25,9 +24,6 @@ func TestDaemon_TurnsLeaveNothingBehind(t *testing.T) {
 		turns, err = strconv.Atoi(s)
 		must(t, err)
 	}
-	usual := pace
-	pace = media.Pace{Speed: 300}
-	t.Cleanup(func() { pace = usual })
 	s := newServer(t)
 	b := start(t, t.TempDir(), s, func(o *Options) { o.Logger = slog.New(slog.DiscardHandler) }) // else the heap is the log's
 	b.online()
@@ -36,6 +32,9 @@ func TestDaemon_TurnsLeaveNothingBehind(t *testing.T) {
 		for range turns {
 			n++
 			b.wholeTurn(n)
+			if n%100 == 0 {
+				t.Logf("after %d turns: %+v", n, b.held())
+			}
 		}
 	}
 	take(5) // as many as the box keeps

@@ -88,6 +88,7 @@ func (d *Daemon) welcome(h link.Hint) {
 	case d.state.Phase == flow.Paused || d.state.Pausing:
 		d.step(flow.Event{Kind: flow.KindResume})
 	}
+	d.o.Client.Renew()
 	d.puller.WakeAll()
 	d.pusher.Wake()
 	if d.noRoom { // nor was there room for the report of it

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"illumi/protocol"
@@ -47,6 +48,9 @@ type Options struct {
 	// Stall ends a request in which no byte moved for so long; 0 is 45 s. There
 	// is no limit on how long a body takes while it moves.
 	Stall time.Duration
+	// Stale is for how long nothing may have moved in a request that Renew leaves
+	// alone; 0 is 5 s.
+	Stale time.Duration
 	// Chunk is the size of one upload request in bytes; 0 is 2 MiB.
 	Chunk int64
 	TLS   *tls.Config
@@ -60,6 +64,9 @@ type Client struct {
 	o    Options
 	base *url.URL
 	http *http.Client
+
+	mu     sync.Mutex
+	pulses map[*pulse]struct{} // of the requests under way
 }
 
 // New makes a client. It does not connect.
@@ -84,7 +91,10 @@ func New(o Options) (*Client, error) {
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{Timeout: 15 * time.Second}).DialContext
 	}
-	return &Client{o: o, base: base, http: &http.Client{
+	if o.Stale == 0 {
+		o.Stale = 5 * time.Second
+	}
+	return &Client{o: o, base: base, pulses: map[*pulse]struct{}{}, http: &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DialContext: o.Dial, TLSClientConfig: o.TLS,
 			TLSHandshakeTimeout: 15 * time.Second, IdleConnTimeout: 90 * time.Second,
@@ -140,25 +150,6 @@ func status(err error) int {
 		return e.Status
 	}
 	return 0
-}
-
-// pulse ends a request unless beat is called often enough.
-type pulse struct {
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-	every  time.Duration
-}
-
-func (c *Client) pulse(ctx context.Context) (context.Context, *pulse) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &pulse{cancel, time.AfterFunc(c.o.Stall, func() { cancel(ErrStalled) }), c.o.Stall}
-}
-
-func (p *pulse) beat() { p.timer.Reset(p.every) }
-
-func (p *pulse) stop() {
-	p.timer.Stop()
-	p.cancel(nil)
 }
 
 // moving beats with every read that brings something.
