@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"illumi/protocol"
@@ -63,7 +64,7 @@ type Options struct {
 type Client struct {
 	o    Options
 	base *url.URL
-	http *http.Client
+	way  atomic.Pointer[http.Client] // the connections in use; see leave
 
 	mu     sync.Mutex
 	pulses map[*pulse]struct{} // of the requests under way
@@ -94,15 +95,28 @@ func New(o Options) (*Client, error) {
 	if o.Stale == 0 {
 		o.Stale = 5 * time.Second
 	}
-	return &Client{o: o, base: base, pulses: map[*pulse]struct{}{}, http: &http.Client{
+	c := &Client{o: o, base: base, pulses: map[*pulse]struct{}{}}
+	c.way.Store(c.newWay())
+	return c, nil
+}
+
+func (c *Client) newWay() *http.Client {
+	return &http.Client{
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: o.Dial, TLSClientConfig: o.TLS,
+			Proxy: http.ProxyFromEnvironment, DialContext: c.o.Dial, TLSClientConfig: c.o.TLS,
 			TLSHandshakeTimeout: 15 * time.Second, IdleConnTimeout: 90 * time.Second,
 			MaxIdleConnsPerHost: 2, DisableCompression: true, ForceAttemptHTTP2: true,
 		},
 		// A redirect would carry the secret to an address nobody typed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}
+}
+
+// leave lets further requests make connections of their own. HTTP/2 would put
+// each on the one that there is, dead or not; what still moves there may end.
+func (c *Client) leave(way *http.Client) {
+	c.way.CompareAndSwap(way, c.newWay())
+	way.CloseIdleConnections()
 }
 
 func loopback(host string) bool {
@@ -114,7 +128,7 @@ func loopback(host string) bool {
 }
 
 // Close drops idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.way.Load().CloseIdleConnections() }
 
 // Error is a request that failed. Unwrap gives a *protocol.Problem where the
 // server said what is wrong.
@@ -185,7 +199,7 @@ func (c *Client) send(ctx context.Context, op, method, at string, header http.He
 		req.Header.Set(protocol.HeaderBoard, c.o.Board)
 	}
 	req.Header.Set("User-Agent", "illumi-agent/"+protocol.Build)
-	resp, err := c.http.Do(req)
+	resp, err := c.way.Load().Do(req)
 	if err != nil {
 		return nil, &Error{Op: op, Err: cause(ctx, err)}
 	}

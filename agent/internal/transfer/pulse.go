@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 // pulse ends a request unless beat is called often enough.
 type pulse struct {
 	c      *Client
+	way    *http.Client
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
@@ -19,7 +21,7 @@ type pulse struct {
 
 func (c *Client) pulse(ctx context.Context) (context.Context, *pulse) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	p := &pulse{c: c, ctx: ctx, cancel: cancel, began: time.Now()}
+	p := &pulse{c: c, way: c.way.Load(), ctx: ctx, cancel: cancel, began: time.Now()}
 	p.timer = time.AfterFunc(c.o.Stall, func() { cancel(ErrStalled) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,8 +42,7 @@ func (p *pulse) stop() {
 	stalled := errors.Is(context.Cause(p.ctx), ErrStalled)
 	p.cancel(nil)
 	if stalled {
-		// HTTP/2 would go on with the same dead connection.
-		p.c.http.CloseIdleConnections()
+		p.c.leave(p.way)
 	}
 }
 
@@ -56,5 +57,5 @@ func (c *Client) Renew() {
 		}
 	}
 	c.mu.Unlock()
-	c.http.CloseIdleConnections()
+	c.way.Load().CloseIdleConnections()
 }

@@ -78,34 +78,40 @@ func (c *sinking) Close() error {
 	return c.Conn.Close()
 }
 
+// sunk gives a client whose one connection, used once, has sunk.
+func sunk(t *testing.T, http2 bool, o Options) *Client {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if (r.ProtoMajor == 2) != http2 {
+			t.Errorf("it is asked by %s", r.Proto)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"offers":[],"cursor":"0"}`)) // the client will notice
+	}))
+	s.EnableHTTP2 = http2
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	var way swamp
+	o.Server, o.Dial, o.TLS = s.URL, way.dial, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	c, err := New(o)
+	must(t, err)
+	t.Cleanup(c.Close)
+	if _, err := c.Offers(deadline(t), ""); err != nil {
+		t.Fatal(err)
+	}
+	way.sink()
+	return c
+}
+
 // Once the way to the server is a new one, what hangs on the old one is ended and
 // the next attempt goes the new way, over HTTP/2 as well, where all requests
 // share one connection.
 func TestRenew_EndsWhatHangs(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
-		came := make(chan struct{}, 10)
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if (r.ProtoMajor == 2) != http2 {
-				t.Errorf("it is asked by %s", r.Proto)
-			}
-			came <- struct{}{}
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"offers":[],"cursor":"0"}`)) // the client will notice
-		}))
-		s.EnableHTTP2 = http2
-		s.StartTLS()
-		t.Cleanup(s.Close)
-		roots := x509.NewCertPool()
-		roots.AddCert(s.Certificate())
-		var way swamp
-		c, err := New(Options{Server: s.URL, Dial: way.dial, Stale: time.Nanosecond, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-		must(t, err)
-		t.Cleanup(c.Close)
+		c := sunk(t, http2, Options{Stale: time.Nanosecond})
 		ctx := deadline(t)
-		if _, err := c.Offers(ctx, ""); err != nil {
-			t.Fatal(err)
-		}
-		way.sink()
 		ended := make(chan error, 1)
 		go func() { _, err := c.Offers(ctx, ""); ended <- err }()
 		for open := 0; open == 0; time.Sleep(time.Millisecond) {
@@ -113,14 +119,22 @@ func TestRenew_EndsWhatHangs(t *testing.T) {
 			open = len(c.pulses)
 			c.mu.Unlock()
 		}
-		for err = nil; err == nil; time.Sleep(time.Millisecond) { // it may not hang yet
-			c.Renew()
-			select {
-			case err = <-ended:
-			default:
-			}
+		c.Renew()
+		if err := <-ended; !errors.Is(err, ErrStalled) {
+			t.Errorf("HTTP/2 %t: it ended with %v", http2, err)
 		}
-		if !errors.Is(err, ErrStalled) {
+		if _, err := c.Offers(ctx, ""); err != nil {
+			t.Errorf("HTTP/2 %t: the next attempt: %v", http2, err)
+		}
+	}
+}
+
+// What stalled is not tried again on the connection on which it did.
+func TestStall_NextAttemptGoesAnotherWay(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		c := sunk(t, http2, Options{Stall: 2 * time.Second})
+		ctx := deadline(t)
+		if _, err := c.Offers(ctx, ""); !errors.Is(err, ErrStalled) {
 			t.Errorf("HTTP/2 %t: it ended with %v", http2, err)
 		}
 		if _, err := c.Offers(ctx, ""); err != nil {
