@@ -49,7 +49,7 @@ func TestSocket_Conversation(t *testing.T) {
 
 func (r *rig) device(id string) model.Device {
 	r.t.Helper()
-	return must(r.relay.BoxesByID(r.t.Context(), []string{id}))(r.t)[id]
+	return must(r.relay.OneBox(r.t.Context(), operator, id))(r.t)
 }
 
 func (s socket) ack() protocol.Ack {

@@ -203,7 +203,7 @@ func (s *Service) Boxes(ctx context.Context, after, search string, limit int) ([
 	return devices, err
 }
 
-// BoxesByID loads the named devices; those that do not exist are left out.
+// BoxesByID loads the named devices, as store.FindDevices tells of them; those that do not exist are left out.
 func (s *Service) BoxesByID(ctx context.Context, ids []string) (map[string]model.Device, error) {
 	var boxes map[string]model.Device
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {

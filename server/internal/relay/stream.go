@@ -66,10 +66,12 @@ func (s *Service) OneBox(ctx context.Context, actor model.Actor, id string) (mod
 	if err := allow(actor, model.SeeBoxes); err != nil {
 		return model.Device{}, err
 	}
-	boxes, err := s.BoxesByID(ctx, []string{id})
-	d, ok := boxes[id]
-	if err == nil && !ok {
-		err = model.NotFound("box")
-	}
+	var d model.Device
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		if d, err = tx.Device(ctx, id); errors.Is(err, store.ErrNotFound) {
+			err = model.NotFound("box")
+		}
+		return err
+	})
 	return d, err
 }

@@ -70,7 +70,8 @@ func (tx *Tx) Loads(ctx context.Context, devices []string, since time.Time) (map
 	return loads, nil
 }
 
-// DevicesByID finds many devices at once; those that do not exist are left out.
+// DevicesByID finds many devices at once, with as much of each as FindDevices
+// tells; those that do not exist are left out.
 func (tx *Tx) DevicesByID(ctx context.Context, ids []string) (map[string]model.Device, error) {
 	found := map[string]model.Device{}
 	if len(ids) == 0 {
@@ -81,7 +82,7 @@ func (tx *Tx) DevicesByID(ctx context.Context, ids []string) (map[string]model.D
 		return nil, wrap(err, "find devices")
 	}
 	for _, r := range rows {
-		d, err := deviceOf(r)
+		d, err := deviceLine(sqlcgen.DeviceLinesRow(r))
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,9 @@ SELECT device_id, COUNT(*) AS turns FROM hops
 WHERE device_id IN (sqlc.slice('devices')) AND offered_at > sqlc.arg(since) GROUP BY device_id;
 
 -- name: DevicesByID :many
-SELECT * FROM devices WHERE id IN (sqlc.slice('ids'));
+SELECT id, name, board_model, agent, capabilities, brief, last_status,
+  enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+FROM devices WHERE id IN (sqlc.slice('ids'));
 
 -- name: DevicesInBrief :many
 SELECT id, name, last_seen_at, connected_at, revoked_at FROM devices WHERE id IN (sqlc.slice('ids'));

@@ -11,10 +11,29 @@ import (
 )
 
 const devicesByID = `-- name: DevicesByID :many
-SELECT id, name, name_key, secret_hash, board_model, board_serial, agent, capabilities, last_status, enrolled_by, enrolled_at, first_seen_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, offer_seq, version, site, first_gen, silent_told_at, brief FROM devices WHERE id IN (/*SLICE:ids*/?)
+SELECT id, name, board_model, agent, capabilities, brief, last_status,
+  enrolled_at, last_seen_at, connected_at, revoked_at, held_at, active_hop, first_gen
+FROM devices WHERE id IN (/*SLICE:ids*/?)
 `
 
-func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]Device, error) {
+type DevicesByIDRow struct {
+	ID           string
+	Name         string
+	BoardModel   string
+	Agent        string
+	Capabilities string
+	Brief        string
+	LastStatus   string
+	EnrolledAt   int64
+	LastSeenAt   int64
+	ConnectedAt  int64
+	RevokedAt    int64
+	HeldAt       int64
+	ActiveHop    string
+	FirstGen     string
+}
+
+func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]DevicesByIDRow, error) {
 	query := devicesByID
 	var queryParams []interface{}
 	if len(ids) > 0 {
@@ -30,33 +49,24 @@ func (q *Queries) DevicesByID(ctx context.Context, ids []string) ([]Device, erro
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Device
+	var items []DevicesByIDRow
 	for rows.Next() {
-		var i Device
+		var i DevicesByIDRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.Name,
-			&i.NameKey,
-			&i.SecretHash,
 			&i.BoardModel,
-			&i.BoardSerial,
 			&i.Agent,
 			&i.Capabilities,
+			&i.Brief,
 			&i.LastStatus,
-			&i.EnrolledBy,
 			&i.EnrolledAt,
-			&i.FirstSeenAt,
 			&i.LastSeenAt,
 			&i.ConnectedAt,
 			&i.RevokedAt,
 			&i.HeldAt,
 			&i.ActiveHop,
-			&i.OfferSeq,
-			&i.Version,
-			&i.Site,
 			&i.FirstGen,
-			&i.SilentToldAt,
-			&i.Brief,
 		); err != nil {
 			return nil, err
 		}
