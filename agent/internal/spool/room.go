@@ -53,7 +53,7 @@ func (s *Spool) MakeRoom() (low bool, err error) {
 		if s.leaving(it.ID) {
 			continue
 		}
-		if err = s.disk.vanish(path.Join("sent", it.ID)); err == nil {
+		if err = s.eraseSent(it.ID); err == nil {
 			low, err = s.Low()
 		}
 	}
@@ -79,6 +79,17 @@ func (s *Spool) MakeRoom() (low bool, err error) {
 	return low, nil
 }
 
+// eraseSent takes a sent reply away, and what this process knows of it. The
+// caller holds boxMu.
+func (s *Spool) eraseSent(id string) error {
+	if err := s.disk.vanish(path.Join("sent", id)); err != nil {
+		return err
+	}
+	delete(s.sentAt, id)
+	delete(s.repeated, id)
+	return nil
+}
+
 // Expire erases sent replies beyond the last few or older than a week, and
 // progress of hops that are gone once the server knows it or a week has passed.
 func (s *Spool) Expire(now time.Time) error {
@@ -101,7 +112,7 @@ func (s *Spool) expireSent(old time.Time) error {
 			continue
 		}
 		if len(sent)-i > s.o.KeepSent || it.Receipt.ReceivedAt.Before(old) {
-			if err := s.disk.vanish(path.Join("sent", it.ID)); err != nil {
+			if err := s.eraseSent(it.ID); err != nil {
 				return err
 			}
 		}

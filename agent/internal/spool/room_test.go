@@ -38,6 +38,9 @@ func TestMakeRoom_AcknowledgedFirstUnsentNever(t *testing.T) {
 	if low || len(sent) != 0 || free < 100 {
 		t.Errorf("low %v, %d sent left, %d free", low, len(sent), free)
 	}
+	if n := len(s.sentAt); n != 0 {
+		t.Errorf("%d replies that are gone are kept in mind", n)
+	}
 	free = -10_000
 	if low, err = s.MakeRoom(); err != nil || !low {
 		t.Errorf("low %v %v: nothing more may be erased", low, err)
