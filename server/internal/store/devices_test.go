@@ -144,6 +144,24 @@ func TestFindDevices_new(t *testing.T) {
 	})
 }
 
+// A list tells of a status what was kept beside it, and else what is in it.
+func TestFindDevices_brief(t *testing.T) {
+	forEachDB(t, func(t *testing.T, open func() *Store) {
+		s, ctx := open(), t.Context()
+		status := protocol.Status{State: "idle", Waiting: 3, Unsent: 1, DiskFree: 1, ClockSync: true}
+		told, old := newDevice("told"), newDevice("as before")
+		old.Status = status
+		must(t, s, func(tx *Tx) error {
+			return errors.Join(tx.CreateDevice(ctx, told), tx.CreateDevice(ctx, old), tx.TouchDevice(ctx, told.ID, model.Sighting{At: noon, Status: &status}))
+		})
+		for _, d := range view(t, s, func(tx *Tx) ([]model.Device, error) { return tx.FindDevices(ctx, 10, "", "") }) {
+			if got := d.InBrief(); got != model.BriefOf(status) || got.Needs == "" || (d.Brief != nil) != (d.ID == told.ID) {
+				t.Errorf("%s: %+v", d.Name, got)
+			}
+		}
+	})
+}
+
 func TestClaimAndRelease(t *testing.T) {
 	forEachDB(t, func(t *testing.T, open func() *Store) {
 		s, ctx := open(), t.Context()
