@@ -166,6 +166,7 @@ func (d *dark) nextDoor(ctx context.Context) {
 		o, err := d.neighbour.Open(ctx)
 		if err == nil {
 			_, err = d.neighbour.Answer(context.WithoutCancel(ctx), o, d.file("name.wav"))
+			err = errors.Join(err, d.neighbour.Close())
 		}
 		if err != nil && ctx.Err() == nil {
 			if told != err.Error() {
