@@ -186,8 +186,8 @@ type look struct {
 }
 
 // answer takes part in the whisper that waits: heard, spoken, photographed,
-// sent. The lamps are looked at in every state.
-func (r *rig) answer(ctx context.Context, seen func(look) error) error {
+// sent. voice is the file that is said. The lamps are looked at in every state.
+func (r *rig) answer(ctx context.Context, voice string, seen func(look) error) error {
 	at := func(patience time.Duration, phases ...string) error {
 		phase, err := r.vm.until(ctx, patience, phases...)
 		if err != nil {
@@ -212,7 +212,7 @@ func (r *rig) answer(ctx context.Context, seen func(look) error) error {
 		at(time.Minute, "INVITE"), press(3*time.Second), at(time.Minute, "RECORDING")); err != nil {
 		return err
 	}
-	if _, err := r.vm.do(ctx, "say", r.file("answer.wav")); err != nil {
+	if _, err := r.vm.do(ctx, "say", r.file(voice)); err != nil {
 		return err
 	}
 	return errors.Join(press(time.Second), at(time.Minute, "PHOTO_ASK"), r.pressUntil(ctx, "PHOTO_COUNT", "REVIEW"), at(time.Minute, "REVIEW"))

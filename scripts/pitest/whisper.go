@@ -85,7 +85,7 @@ func whisper(ctx context.Context, r *rig) error {
 		if err := r.breathes(ctx); err != nil {
 			return err
 		}
-		if err := r.answer(ctx, seen); err != nil {
+		if err := r.answer(ctx, "answer.wav", seen); err != nil {
 			return err
 		}
 		if err := r.send(ctx); err != nil {

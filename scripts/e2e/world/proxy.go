@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Proxy struct {
 	// as it can. A reset loses what its receiver has not read yet, so on a line
 	// without a rate it loses more than any real one could.
 	Rate int64
+	// slower is a Rate that was set while it served.
+	slower atomic.Int64
 	// Faults are taken in turn.
 	Faults []Fault
 	// Stall is how long FaultStall lasts.
@@ -63,6 +66,17 @@ func (p *Proxy) URL() string { return "http://" + p.l.Addr().String() }
 
 // Port is where it listens, on loopback.
 func (p *Proxy) Port() int { return p.l.Addr().(*net.TCPAddr).Port }
+
+// Slow makes the line carry rate bytes a second each way from now on, on the
+// connections that there are as well.
+func (p *Proxy) Slow(rate int64) { p.slower.Store(rate) }
+
+// piece is how much is carried at once: little enough that a slow line is never
+// silent for long.
+const piece = 4 << 10
+
+// buffered is what may be sent ahead of a line that is slower.
+const buffered = 64 << 10
 
 // Up is how many bytes clients have sent so far, headers included.
 func (p *Proxy) Up() int64 { return p.up.Load() }
@@ -109,6 +123,9 @@ func (p *Proxy) pass(client net.Conn, fault Fault) {
 		return
 	}
 	defer func() { _ = server.Close() }() // likewise
+	if t, ok := client.(*net.TCPConn); ok {
+		_ = t.SetReadBuffer(buffered) // a wish; the kernel has the last word
+	}
 	stop := context.AfterFunc(p.ctx, func() { reset(client); reset(server) })
 	defer stop()
 	left := p.Every
@@ -123,7 +140,8 @@ func (p *Proxy) pass(client net.Conn, fault Fault) {
 		n        *atomic.Int64
 	}{{server, client, &p.up}, {client, server, &p.down}} {
 		both.Go(func() {
-			_, err := io.Copy(metered{way.to, way.n, l, p.Rate}, way.from) // either end may leave
+			// Either end may leave. What waits in buffers would be carried at once.
+			_, err := io.CopyBuffer(metered{way.to, way.n, l, p}, struct{ io.Reader }{way.from}, make([]byte, piece))
 			if errors.Is(err, errFault) {
 				once.Do(func() { p.fail(fault, client, server) })
 			}
@@ -170,15 +188,18 @@ type metered struct {
 	io.Writer
 	n    *atomic.Int64
 	line *line
-	rate int64
+	p    *Proxy
 }
 
 func (m metered) Write(b []byte) (int, error) {
 	may := m.line.take(len(b))
 	n, err := m.Writer.Write(b[:may])
 	m.n.Add(int64(n))
-	if m.rate > 0 {
-		time.Sleep(time.Duration(n) * time.Second / time.Duration(m.rate))
+	if rate := cmp.Or(m.p.slower.Load(), m.p.Rate); rate > 0 {
+		select {
+		case <-time.After(time.Duration(n) * time.Second / time.Duration(rate)):
+		case <-m.p.ctx.Done(): // which ends the connections as well
+		}
 	}
 	if err == nil && may < len(b) {
 		err = errFault
