@@ -76,19 +76,8 @@ func (w *Web) decideView(c echo.Context, hop, find string) (decideView, error) {
 	if v.Hop == nil {
 		return v, nil
 	}
-	devices, err := w.Relay.Boxes(c.Request().Context(), "", v.Find, boxList+1)
-	if err != nil {
-		return v, err
-	}
-	if v.More = len(devices) > boxList; v.More {
-		devices = devices[:boxList]
-	}
-	for _, d := range devices {
-		if _, taken := v.Boxes[d.ID]; !taken && d.RevokedAt.IsZero() {
-			v.Spare = append(v.Spare, d)
-		}
-	}
-	return v, nil
+	v.Spare, v.More, err = w.offered(c.Request().Context(), v.Find, v.Boxes)
+	return v, err
 }
 
 func (w *Web) decideShow(c echo.Context) error {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,4 +89,27 @@ func TestPlanNote(t *testing.T) {
 	if got := whyWord(relay.WhyNoAnswer); got == relay.WhyNoAnswer {
 		t.Errorf("the clock's reason reads %q", got)
 	}
+}
+
+// Boxes that cannot be chosen take no place from those that can.
+func TestPickers_offerBoxesBehindOthers(t *testing.T) {
+	r := newRig(t)
+	admin := r.signedIn("root@example.org", model.RoleAdmin)
+	v := r.signedIn("ada@example.org", model.RoleResearcher)
+	var names []string
+	for i := range boxList + 1 {
+		names = append(names, fmt.Sprintf("a%02d", i))
+	}
+	first := r.enrol(admin.actor, names...)
+	r.enrol(admin.actor, "zoe")
+	p := r.project(v.actor, "Harbour", model.ForwardPause)
+	w := r.start(v.actor, p, "Gulls", first...)
+	v.get("/whispers/"+w.ID+"/decide").has(t, http.StatusOK, "Give the turn to another box", "zoe</option>")
+	at := "/projects/" + p.ID + "/start"
+	v.post(at, url.Values{"box": first[:3], "step": {"preview"}, "count": {"1"}}).has(t, http.StatusOK, "Move "+names[boxList]+" up", "Move zoe up")
+	v.post(at, url.Values{"box": first[:1], "step": {"preview"}, "count": {"1"}}).has(t, http.StatusOK, "Find a box")
+	for _, id := range first {
+		admin.post("/boxes/"+id+"/revoke", nil).has(t, http.StatusSeeOther)
+	}
+	v.get(at).has(t, http.StatusOK, "Move zoe up")
 }

@@ -60,7 +60,7 @@ func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e 
 	if err != nil {
 		return err
 	}
-	devices, err := w.choosable(ctx, f)
+	devices, more, err := w.choosable(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -70,10 +70,7 @@ func (w *Web) start(c echo.Context, status int, f startForm, plan [][]string, e 
 	if f.Design == string(relay.Fixed) {
 		f.number()
 	}
-	v := startView{Project: p, Form: f, Plan: plan}
-	if limit := boxList + len(f.Chosen); len(devices) > limit {
-		devices, v.More = devices[:limit], true
-	}
+	v := startView{Project: p, Form: f, Plan: plan, More: more}
 	for _, d := range devices {
 		if !d.RevokedAt.IsZero() {
 			continue
@@ -140,23 +137,41 @@ func (w *Web) startSubmit(c echo.Context) error {
 }
 
 // choosable are the chosen boxes, whatever is searched for, and those that the
-// search finds: one more than fit where there are more.
-func (w *Web) choosable(ctx context.Context, f startForm) ([]model.Device, error) {
-	found, err := w.Relay.Boxes(ctx, "", f.Find, boxList+1)
-	if err != nil || len(f.Chosen) == 0 {
-		return found, err
-	}
-	chosen, err := w.Relay.BoxesByID(ctx, f.Chosen[:min(len(f.Chosen), model.MaxBoxes)])
-	if err != nil {
-		return nil, err
-	}
-	list := slices.SortedFunc(maps.Values(chosen), func(a, b model.Device) int { return cmp.Compare(a.Name, b.Name) })
-	for _, d := range found {
-		if _, ok := chosen[d.ID]; !ok {
-			list = append(list, d)
+// search finds beside them; more: there are others.
+func (w *Web) choosable(ctx context.Context, f startForm) (list []model.Device, more bool, err error) {
+	chosen := map[string]model.Device{}
+	if len(f.Chosen) > 0 {
+		if chosen, err = w.Relay.BoxesByID(ctx, f.Chosen[:min(len(f.Chosen), model.MaxBoxes)]); err != nil {
+			return nil, false, err
 		}
 	}
-	return list, nil
+	found, more, err := w.offered(ctx, f.Find, chosen)
+	list = slices.SortedFunc(maps.Values(chosen), func(a, b model.Device) int { return cmp.Compare(a.Name, b.Name) })
+	return append(list, found...), more, err
+}
+
+// manyBoxes are looked through at once where few of them can be offered.
+const manyBoxes = 200
+
+// offered are the first boxes by name that a search finds and that can be chosen,
+// beside those taken already; more: there are others.
+func (w *Web) offered(ctx context.Context, find string, taken map[string]model.Device) (list []model.Device, more bool, err error) {
+	for after, size := "", boxList+1; ; size = manyBoxes {
+		page, err := w.Relay.Boxes(ctx, after, find, size)
+		for _, d := range page {
+			after = d.Name
+			if _, is := taken[d.ID]; is || !d.RevokedAt.IsZero() {
+				continue
+			}
+			if len(list) == boxList {
+				return list, true, nil
+			}
+			list = append(list, d)
+		}
+		if err != nil || len(page) < size {
+			return list, false, err
+		}
+	}
 }
 
 // startRefused shows the form again with what is wrong with it.
