@@ -120,6 +120,13 @@ func TestREST_StartsOnceByKey(t *testing.T) {
 	body["title"] = "Gulls"
 	start().refused(t, 422, protocol.CodeInvalid)
 	s.start("Terns", "k").refused(t, 422, protocol.CodeInvalid) // of another upload
+	var other struct{ ID string }
+	s.owner.json("POST", "/api/v1/projects", map[string]any{"title": "Shore"}).json(t, 201, &other)
+	body["title"] = "Terns"
+	elsewhere := s.owner.with("Idempotency-Key", "k").json("POST", "/api/v1/projects/"+other.ID+"/whispers", body)
+	if elsewhere.refused(t, 422, protocol.CodeInvalid); !strings.Contains(string(elsewhere.body), "with a key of its own") {
+		t.Errorf("a program is told: %s", elsewhere.body)
+	}
 	s.start("Terns", "l").json(t, 201, &second)
 	if first.Whispers[0] == second.Whispers[0] {
 		t.Error("another key starts nothing")

@@ -181,10 +181,11 @@ func earlierStart(ctx context.Context, w *work, actor model.Actor, r StartReques
 		if err != nil {
 			return nil, err
 		}
-		if wh.StartedBy != actor.UserID || wh.ProjectID != r.ProjectID {
+		ours := wh.StartedBy == actor.UserID && wh.ProjectID == r.ProjectID
+		if !ours && r.Digest == "" {
 			return nil, model.RefuseField("key", "The form is damaged.", "Load the page again.")
 		}
-		if r.Digest != "" && wh.StartDigest != "" && wh.StartDigest != r.Digest {
+		if !ours || r.Digest != "" && wh.StartDigest != "" && wh.StartDigest != r.Digest {
 			return nil, model.RefuseField("key", "This key came with another request before, which was carried out.", "Send a repetition as it was, and a new start with a key of its own.")
 		}
 		found = append(found, wh)
