@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -17,6 +16,11 @@ const (
 	// settled is how long a card is given after its first node appeared: udev
 	// sets the group that lets us in only then (hardware.md 2.2).
 	settled = 500 * time.Millisecond
+	// stormy is the longest that events without end put off a look.
+	stormy = 5 * time.Second
+	// named is how long after that look another one follows: the lasting name of
+	// a camera is given later than its node.
+	named = 5 * time.Second
 	// lookAgain finds what no event told of.
 	lookAgain = time.Minute
 )
@@ -59,8 +63,28 @@ func WatchPresence(ctx context.Context, root string, c Camera, was bool, changed
 
 // watchPlugs calls look at the start, whenever something in dev came or went that
 // is folder or in it, or whose name begins with prefix, and each minute besides.
-// An idle box is woken by nothing else.
-func watchPlugs(ctx context.Context, dev, folder, prefix string, look func()) (err error) {
+// An idle box is woken by nothing else. Where the kernel gives no watch, as when
+// other programs have used them up, the minutes remain.
+func watchPlugs(ctx context.Context, dev, folder, prefix string, look func()) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		_ = watchKernel(ctx, dev, folder, prefix, look) // why does not matter: it is tried again
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		look()
+		timer.Reset(lookAgain)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// watchKernel is watchPlugs for as long as the kernel tells of what happens.
+func watchKernel(ctx context.Context, dev, folder, prefix string, look func()) (err error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch devices: %w", err)
@@ -77,9 +101,7 @@ func watchPlugs(ctx context.Context, dev, folder, prefix string, look func()) (e
 	}
 	return watchEvents(ctx, sift(ctx, w.Events, concerns), w.Errors, func() {
 		if folder != "" {
-			if err := w.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return // tried again in a minute
-			}
+			_ = w.Add(folder) // not there yet, or no watch is left: tried again in a minute
 		}
 		look()
 	})
@@ -113,25 +135,39 @@ func sift(ctx context.Context, events <-chan fsnotify.Event, concerns func(fsnot
 
 var errWatch = errors.New("the watch on the devices ended")
 
-// watchEvents looks once things have settled after the last event.
+// watchEvents looks once things have settled after the last event, in the midst
+// of a storm of them too, and once more for what udev is slow to name.
 func watchEvents(ctx context.Context, events <-chan struct{}, errs <-chan error, look func()) error {
 	look()
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
+	var first time.Time // event since the last look; zero: none
 	for {
+		told := true
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-events:
-			timer.Reset(settled)
 		case _, ok := <-errs: // events were lost
 			if !ok {
 				return errWatch
 			}
-			timer.Reset(settled)
 		case <-timer.C:
+			told = false
+		}
+		switch {
+		case told && first.IsZero():
+			first = time.Now()
+			timer.Reset(settled)
+		case told:
+			timer.Reset(min(settled, stormy-time.Since(first)))
+		case first.IsZero():
 			look()
 			timer.Reset(lookAgain)
+		default:
+			look()
+			first = time.Time{}
+			timer.Reset(named)
 		}
 	}
 }
