@@ -177,25 +177,21 @@ func (h *hardware) capabilities() protocol.Capabilities {
 
 // watch tells of cards and cameras that come and go.
 func (h *hardware) watch(ctx context.Context, changed func(daemon.Part, bool)) error {
-	ctx, stop := context.WithCancel(ctx) // both are begun again where one fails
 	watched := make(chan error, 1)
-	go func() {
-		err := h.watchCamera(ctx, changed)
-		if err != nil {
-			stop()
-		}
-		watched <- err
-	}()
-	err := h.watchCards(ctx, changed)
-	stop()
-	return errors.Join(err, <-watched)
+	go func() { watched <- h.watchCamera(ctx, changed) }()
+	return errors.Join(h.watchCards(ctx, changed), <-watched)
 }
 
+// watchCamera tells at once of a camera that is not there: the box counts on the
+// one of its settings, and nobody shall smile at nothing. A Pi camera that was not
+// found is tried all the same, as that alone finds it.
 func (h *hardware) watchCamera(ctx context.Context, changed func(daemon.Part, bool)) error {
 	if h.camera == nil {
 		return nil
 	}
-	return media.WatchPresence(ctx, h.root, h.camera, h.camera.Present(), func(there bool) { changed(daemon.PartCamera, there) })
+	_, pi := h.camera.(*media.PiCamera)
+	was := !pi || h.camera.Present()
+	return media.WatchPresence(ctx, h.root, h.camera, was, func(there bool) { changed(daemon.PartCamera, there) })
 }
 
 func (h *hardware) watchCards(ctx context.Context, changed func(daemon.Part, bool)) error {
