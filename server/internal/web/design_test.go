@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -107,4 +108,16 @@ func TestOrderRecord(t *testing.T) {
 	if page := show(); !strings.Contains(page, "<bdi>ann</bdi>: now 1, planned as 2") || !strings.Contains(page, "<bdi>bob</bdi>: now 2, added later") {
 		t.Errorf("what moved: %s", page)
 	}
+}
+
+// Enter in the field of a search searches, and stays there; in any other field it shows the order.
+func TestStart_enterInTheSearch(t *testing.T) {
+	r := newRig(t)
+	v := r.signedIn("ada@example.org", model.RoleAdmin)
+	boxes := r.enrol(v.actor, "ann", "bob", "cyd")
+	at := "/projects/" + r.project(v.actor, "Shore", model.ForwardStraight).ID + "/start"
+	form := url.Values{"count": {"1"}, "step": {"enter"}, "find": {" cy "}, "found": {""}}
+	v.post(at, form).has(t, http.StatusOK, "Move cyd up", `value="cy" maxlength="80" autocomplete="off" autofocus`, `name="found" value="cy"`)
+	form["box"], form["found"] = boxes[:2], []string{"cy"}
+	v.post(at, form).has(t, http.StatusOK, `id="plan"`)
 }

@@ -47,6 +47,7 @@ type startForm struct {
 	Rows                 string            // the table of an uploaded order
 	Places               map[string]string // of a fixed order, by box
 	Find                 string            // part of a box's name
+	Looked               bool              // the page shows what was just searched for
 	Moved, Way           string            // the box that was moved, "up" or "down"
 }
 
@@ -106,7 +107,14 @@ func (w *Web) startSubmit(c echo.Context) error {
 	for _, id := range f.Chosen {
 		f.Places[id] = form.Get("place-" + id)
 	}
-	if step := form.Get("step"); step == "find" || f.move(step) {
+	step := form.Get("step")
+	if step == "enter" { // pressed in any field, and most likely in the one that was just filled in
+		step = "preview"
+		if f.Find != strings.TrimSpace(form.Get("found")) {
+			step = "find"
+		}
+	}
+	if f.Looked = step == "find"; f.Looked || f.move(step) {
 		return w.start(c, http.StatusOK, f, nil, nil)
 	}
 	count, err := strconv.Atoi(f.Count)
@@ -118,7 +126,7 @@ func (w *Web) startSubmit(c echo.Context) error {
 		ProjectID: c.Param("project"), Title: f.Title, Alt: f.Alt, Audio: uploadID(f.Audio), Image: uploadID(f.Image),
 		Boxes: f.inPlaces(), Count: count, Seed: f.Seed, Key: f.Key, Design: relay.Design(f.Design), Rows: f.Rows,
 	}
-	if form.Get("step") == "preview" {
+	if step == "preview" {
 		plan, seed, err := w.Relay.Preview(c.Request().Context(), actor(c), request)
 		if err != nil {
 			return w.startRefused(c, f, err)
