@@ -24,7 +24,7 @@ type brokenOff struct {
 
 func (b *brokenOff) Unwrap() error { return b.error }
 
-// further reports that err broke off further on than the failure before it,
+// further reports that err broke off clearly further on than the failure before it,
 // and remembers the place. Such a line is bad, not dead: waiting longer each
 // time would let a long recording take hours.
 func (p *progress) further(err error) bool {
@@ -37,8 +37,12 @@ func (p *progress) further(err error) bool {
 	if b.digest != before.digest {
 		return before.digest != "" || b.at > 0 || b.under // the file before it is done
 	}
-	return b.at > before.at
+	return b.at-before.at >= worthwhile
 }
+
+// worthwhile is how many bytes an attempt must bring: a way that lets through one
+// at a time would cost a box on a paid line more in greetings than it brings.
+const worthwhile = 1 << 10
 
 // pause is how long to wait after a failure: hardly at all where the attempt
 // came further, else longer each time, and never less than the server asks for.

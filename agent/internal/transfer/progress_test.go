@@ -19,8 +19,9 @@ func TestProgress_Further(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{at("a", 0), false}, {at("a", 0), false}, {at("a", 500), true}, {at("a", 500), false},
-		{errCut, false}, {at("a", 700), true}, {at("b", 0), true}, {at("b", 0), false},
+		{at("a", 0), false}, {at("a", 0), false}, {at("a", 5000), true}, {at("a", 5000), false},
+		{at("a", 5001), false}, {at("a", 5002), false}, // a greeting for each byte
+		{errCut, false}, {at("a", 7000), true}, {at("b", 0), true}, {at("b", 0), false},
 	} {
 		if got := p.further(c.err); got != c.want {
 			t.Errorf("step %d: %v, want %v", i, got, c.want)
