@@ -17,6 +17,9 @@ const (
 	// again after it, in case an edge was lost.
 	quietWait = 30 * time.Second
 	busyWait  = 500 * time.Millisecond
+	// faultWait is instead of quietWait while a part is missing: the red light may
+	// be what waits to be tried again.
+	faultWait = 5 * time.Second
 	// firstRetry and lastRetry bound the pause before a lost chip is looked for
 	// again (hardware.md 1.3).
 	firstRetry = time.Second
@@ -424,6 +427,8 @@ func (g *GPIO) patience() time.Duration {
 	defer g.mu.Unlock()
 	at, ok := g.bank.due()
 	switch {
+	case !ok && g.bank.idle() && len(g.status.Faults) > 0:
+		return faultWait
 	case !ok && g.bank.idle():
 		return quietWait
 	case !ok:

@@ -242,6 +242,24 @@ func TestGPIO_BusyPinIsNamedAndTakenWhenFree(t *testing.T) {
 	})
 }
 
+// A pin that another program is just giving up is soon there: a box is not to
+// be without its red light for longer than it must.
+func TestGPIO_ABusyPinThatIsSoonFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.busy[13] = true
+		g := openBench(t, b, GPIOOptions{Wiring: wired(t, nil)})
+		b.mu.Lock()
+		b.busy[13] = false
+		b.mu.Unlock()
+		time.Sleep(2 * faultWait)
+		g.Recording(true)
+		if err := part(g, "red"); err != nil || !b.shines(13) {
+			t.Errorf("%v, red %v", err, b.shines(13))
+		}
+	})
+}
+
 // What opens a microphone does so when Recording has returned.
 func TestGPIO_RedLightIsOnBeforeRecordingReturns(t *testing.T) {
 	b := newBench()
