@@ -36,12 +36,11 @@ func (s *Spool) SetTakeAside(t Take, reason string, copyWhole bool) (DamagedTake
 	if err := errors.Join(s.disk.mkdirSynced(asideDir), s.disk.mkdirSynced(to)); err != nil {
 		return d, tell("set a take aside", err)
 	}
-	if err := s.disk.writeJSON(path.Join(to, "reason.json"), d); err != nil {
-		return d, tell("set a take aside", err)
-	}
+	// Where there is no room for the reason, the words matter more.
+	unsaid := s.disk.writeJSON(path.Join(to, "reason.json"), d)
 	names, err := s.disk.names(from)
 	if err != nil {
-		return d, tell("set a take aside", err)
+		return d, tell("set a take aside", errors.Join(unsaid, err))
 	}
 	for _, name := range names {
 		number, ext, _ := strings.Cut(name, ".")
@@ -49,10 +48,10 @@ func (s *Spool) SetTakeAside(t Take, reason string, copyWhole bool) (DamagedTake
 			continue
 		}
 		if err := s.disk.rename(path.Join(from, name), path.Join(to, name)); err != nil {
-			return d, tell("set a take aside", err)
+			return d, tell("set a take aside", errors.Join(unsaid, err))
 		}
 	}
-	return d, tell("set a take aside", errors.Join(s.disk.syncDir(to), s.disk.syncDir(from)))
+	return d, tell("set a take aside", errors.Join(unsaid, s.disk.syncDir(to), s.disk.syncDir(from)))
 }
 
 // DamagedTakes lists what was set aside and not yet erased.
