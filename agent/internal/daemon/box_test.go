@@ -30,7 +30,7 @@ import (
 var pace = media.Pace{Speed: 100}
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // must and check fail the test.
 func must(t testing.TB, err error) {
