@@ -41,9 +41,6 @@ func latency(ctx context.Context, r *rig) (err error) {
 	if _, err := r.vm.do(ctx, "push", r.probe, "/root/probe"); err != nil {
 		return err
 	}
-	if _, err := r.vm.run(ctx, "illumi-agent practice"); err != nil {
-		return err
-	}
 	if _, err := r.vm.until(ctx, time.Minute, "NEW", "HEARD"); err != nil {
 		return err
 	}
@@ -86,9 +83,11 @@ func (r *rig) buttons(ctx context.Context, n int) error {
 const (
 	thin       = 500
 	longAnswer = 45
+	longStory  = 20 // seconds of the whisper that is played meanwhile
 )
 
-// upload begins to send a real answer over a line that will take long.
+// upload begins to send a real answer over a line that will take long. Another
+// whisper is on the box by then, to be played.
 func (r *rig) upload(ctx context.Context, line *world.Proxy) error {
 	if _, err := r.start(ctx, "A long way", boxName); err != nil {
 		return err
@@ -99,11 +98,32 @@ func (r *rig) upload(ctx context.Context, line *world.Proxy) error {
 	if err := r.answer(ctx, "long.wav", nil); err != nil {
 		return err
 	}
+	if err := speak(r.file("story.wav"), longStory); err != nil {
+		return err
+	}
+	if _, err := r.startWith(ctx, "story.wav", "Heard often", boxName); err != nil {
+		return err
+	}
+	for end := time.Now().Add(time.Minute); ; {
+		s, err := r.vm.status(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Waiting > 1 { // the one in hand, and the other
+			break
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the second whisper did not come; %d wait", s.Waiting)
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
 	line.Slow(thin)
 	if err := r.pressUntil(ctx, "SENDING", "QUEUED"); err != nil {
 		return err
 	}
-	_, err := r.vm.until(ctx, 5*time.Minute, "QUEUED")
+	_, err := r.vm.until(ctx, 5*time.Minute, "QUEUED", "NEW")
 	return err
 }
 

@@ -116,6 +116,10 @@ type trial struct {
 	forward, back, light, status string
 }
 
+// playGuard is for how long a whisper that has just begun takes no press, T_PLAY_GUARD of
+// people.md with something to spare: what is lit then is the light's own rhythm.
+const playGuard = 3500 * time.Millisecond
+
 // errAgain: the moment was missed in which a press would have been seen.
 var errAgain = errors.New("the whisper ended before the press")
 
@@ -125,6 +129,7 @@ func (t trial) once() (time.Duration, error) {
 	if err := t.play(); err != nil {
 		return 0, err
 	}
+	time.Sleep(playGuard)
 	if err := t.fall(); err != nil {
 		return 0, err
 	}
