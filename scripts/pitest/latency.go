@@ -33,12 +33,19 @@ func latency(ctx context.Context, r *rig) (err error) {
 	}
 	defer func() {
 		rest := context.WithoutCancel(ctx)
-		err = errors.Join(err, r.forward(rest, r.w.Port()), r.buttons(rest, 1))
+		_, clip := r.vm.run(rest, "rm -f "+practiceStory)
+		err = errors.Join(err, clip, r.forward(rest, r.w.Port()), r.buttons(rest, 1))
 	}()
 	if err := r.upload(ctx, line); err != nil {
 		return err
 	}
 	if _, err := r.vm.do(ctx, "push", r.probe, "/root/probe"); err != nil {
+		return err
+	}
+	if err := r.tell(ctx); err != nil {
+		return err
+	}
+	if _, err := r.vm.run(ctx, "illumi-agent practice"); err != nil {
 		return err
 	}
 	if _, err := r.vm.until(ctx, time.Minute, "NEW", "HEARD"); err != nil {
@@ -83,11 +90,26 @@ func (r *rig) buttons(ctx context.Context, n int) error {
 const (
 	thin       = 500
 	longAnswer = 45
-	longStory  = 20 // seconds of the whisper that is played meanwhile
+	longStory  = 20 // seconds of the practice whisper that is played meanwhile
 )
 
-// upload begins to send a real answer over a line that will take long. Another
-// whisper is on the box by then, to be played.
+// practiceStory is the box's own clip of the practice whisper.
+const practiceStory = stateDir + "/clips/own/practice_story.wav"
+
+// tell makes the practice whisper long enough to be interrupted: a clip that was
+// recorded at the box goes before that of the package.
+func (r *rig) tell(ctx context.Context) error {
+	if err := speak(r.file("story.wav"), longStory); err != nil {
+		return err
+	}
+	if _, err := r.vm.do(ctx, "push", r.file("story.wav"), "/root/story.wav"); err != nil {
+		return err
+	}
+	_, err := r.vm.run(ctx, "install -D -o illumi-agent -g illumi-agent -m 600 /root/story.wav "+practiceStory+"; chown -R illumi-agent: "+stateDir+"/clips")
+	return err
+}
+
+// upload begins to send a real answer over a line that will take long.
 func (r *rig) upload(ctx context.Context, line *world.Proxy) error {
 	if _, err := r.start(ctx, "A long way", boxName); err != nil {
 		return err
@@ -98,32 +120,11 @@ func (r *rig) upload(ctx context.Context, line *world.Proxy) error {
 	if err := r.answer(ctx, "long.wav", nil); err != nil {
 		return err
 	}
-	if err := speak(r.file("story.wav"), longStory); err != nil {
-		return err
-	}
-	if _, err := r.startWith(ctx, "story.wav", "Heard often", boxName); err != nil {
-		return err
-	}
-	for end := time.Now().Add(time.Minute); ; {
-		s, err := r.vm.status(ctx)
-		if err != nil {
-			return err
-		}
-		if s.Waiting > 1 { // the one in hand, and the other
-			break
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("the second whisper did not come; %d wait", s.Waiting)
-		}
-		if err := pause(ctx, time.Second); err != nil {
-			return err
-		}
-	}
 	line.Slow(thin)
 	if err := r.pressUntil(ctx, "SENDING", "QUEUED"); err != nil {
 		return err
 	}
-	_, err := r.vm.until(ctx, 5*time.Minute, "QUEUED", "NEW")
+	_, err := r.vm.until(ctx, 5*time.Minute, "QUEUED")
 	return err
 }
 

@@ -30,11 +30,6 @@ func speak(path string, seconds float64) error {
 
 // start puts a whisper on its way and returns its id.
 func (r *rig) start(ctx context.Context, title string, boxes ...string) (string, error) {
-	return r.startWith(ctx, "seed.wav", title, boxes...)
-}
-
-// startWith is start with another recording.
-func (r *rig) startWith(ctx context.Context, seed, title string, boxes ...string) (string, error) {
 	list, err := r.w.Devices(ctx)
 	if err != nil {
 		return "", err
@@ -48,7 +43,7 @@ func (r *rig) startWith(ctx context.Context, seed, title string, boxes ...string
 		ids = append(ids, d.ID)
 	}
 	s := world.Start{Title: title, Boxes: ids}
-	if s.Audio, err = r.r.Upload(ctx, world.Upload{Path: r.file(seed), Role: "audio"}); err != nil {
+	if s.Audio, err = r.r.Upload(ctx, world.Upload{Path: r.file("seed.wav"), Role: "audio"}); err != nil {
 		return "", err
 	}
 	if s.Image, err = r.r.Upload(ctx, world.Upload{Path: r.file("face.jpg"), Role: "image"}); err != nil {
