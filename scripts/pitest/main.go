@@ -90,6 +90,11 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&r.cuts, "cuts", 30, "how often the power is cut")
 	flag.Parse()
 	// Each run has a folder of its own there.
+	if r.dir != "" {
+		if err := os.MkdirAll(r.dir, 0o700); err != nil {
+			return err
+		}
+	}
 	if r.dir, err = os.MkdirTemp(r.dir, "illumi-pi-"); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -46,7 +47,16 @@ type hardware struct {
 	reader *health.Reader
 	told   protocol.Health
 	toldAt time.Time // when that was measured
+	parts  plugged
+	listed time.Time // when parts were looked for; zero: they have changed since
 }
+
+// plugged are the names of what is plugged in; "" where there is none.
+type plugged struct{ microphone, speaker, camera string }
+
+// partsKept is for how long the names of the parts are believed while no part
+// comes or goes: to list them is most of what an idle box has to do.
+const partsKept = 10 * time.Minute
 
 // wiringOf is how the box is wired: its board's profile, and what box.yaml says
 // otherwise. A box has one button unless somebody says so.
@@ -191,13 +201,17 @@ func (h *hardware) watchCamera(ctx context.Context, changed func(daemon.Part, bo
 	}
 	_, pi := h.camera.(*media.PiCamera)
 	was := !pi || h.camera.Present()
-	return media.WatchPresence(ctx, h.root, h.camera, was, func(there bool) { changed(daemon.PartCamera, there) })
+	return media.WatchPresence(ctx, h.root, h.camera, was, func(there bool) {
+		h.replugged()
+		changed(daemon.PartCamera, there)
+	})
 }
 
 func (h *hardware) watchCards(ctx context.Context, changed func(daemon.Part, bool)) error {
 	var mic, speaker bool
 	first := true
 	return media.WatchCards(ctx, h.root, func(cards []media.Card) {
+		h.replugged()
 		h.meet(ctx, cards)
 		_, _, merr := media.PickMicrophone(cards, h.config.Microphone)
 		_, _, serr := media.PickSpeaker(cards, h.config.Speaker)
@@ -237,22 +251,34 @@ func (h *hardware) health() protocol.Health {
 	return h.told
 }
 
-func (h *hardware) measure() protocol.Health {
-	v := h.reader.Read().Health()
+// replugged has the parts be listed anew.
+func (h *hardware) replugged() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listed, h.toldAt = time.Time{}, time.Time{}
+}
+
+func (h *hardware) list() (p plugged) {
 	if cards, err := media.Cards(h.root); err == nil {
 		if c, _, err := media.PickMicrophone(cards, h.config.Microphone); err == nil {
-			v.Microphone = c.Name
+			p.microphone = c.Name
 		}
 		if c, _, err := media.PickSpeaker(cards, h.config.Speaker); err == nil {
-			v.Speaker = c.Name
+			p.speaker = c.Name
 		}
 	}
 	if h.camera != nil && h.camera.Present() {
-		v.Camera = h.camName
-		if v.Camera == "" {
-			v.Camera = "a camera"
-		}
+		p.camera = cmp.Or(h.camName, "a camera")
 	}
+	return p
+}
+
+func (h *hardware) measure() protocol.Health {
+	v := h.reader.Read().Health()
+	if h.listed.IsZero() || time.Since(h.listed) > partsKept {
+		h.parts, h.listed = h.list(), time.Now()
+	}
+	v.Microphone, v.Speaker, v.Camera = h.parts.microphone, h.parts.speaker, h.parts.camera
 	v.Screen, v.Printer = h.screen.Name(), h.config.Printer
 	for _, c := range h.contacts() {
 		if c.Worn() {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"illumi/agent/internal/beat"
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/link"
 	"illumi/agent/internal/media"
@@ -321,7 +322,7 @@ func (d *Daemon) supervise(name string, run func(context.Context) error) {
 
 // loop is the one place where anything happens to the state.
 func (d *Daemon) loop(ctx context.Context) {
-	tick := time.NewTicker(minute)
+	tick := time.NewTimer(beat.Next(minute))
 	defer tick.Stop()
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
@@ -346,6 +347,7 @@ func (d *Daemon) loop(ctx context.Context) {
 		case <-alarm.C:
 			d.due(time.Now())
 		case <-tick.C:
+			tick.Reset(beat.Next(minute))
 			d.minutely()
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
+	"illumi/agent/internal/beat"
 	"illumi/agent/internal/spool"
 )
 
@@ -28,7 +29,7 @@ func newWatchdog(log *slog.Logger) *watchdog {
 		log.Warn("systemd's watchdog is not understood", "error", err)
 	}
 	if limit > 0 {
-		w.every = limit / 2
+		w.every = limit / 3 // of a minute, it is the beat of the link's pings
 		w.next = time.Now()
 	}
 	return w
@@ -51,7 +52,7 @@ func (w *watchdog) due(now time.Time) bool { return w.every > 0 && !now.Before(w
 func (d *Daemon) prove() {
 	w := d.dog
 	if w.every > 0 {
-		w.next = time.Now().Add(w.every)
+		w.next = time.Now().Add(beat.Next(w.every))
 	}
 	if w.asked {
 		return // the disk has not answered the last time yet

@@ -45,6 +45,8 @@ type Reader struct {
 	under, slow protocol.Known
 	throttled   string    // the firmware's file, once it was found
 	searched    time.Time // when it last was looked for
+	lasting     *Machine  // what stays as it is until the machine is started anew
+	sensors     map[string]found
 	// adjtimex asks the kernel; tests replace it.
 	adjtimex func() protocol.Known
 	statfs   func(dir string) (syscall.Statfs_t, error)
@@ -55,28 +57,61 @@ type Reader struct {
 func (r *Reader) Read() Machine {
 	root := cmp.Or(r.Root, "/")
 	in := func(parts ...string) string { return filepath.Join(append([]string{root}, parts...)...) }
+	if r.lasting == nil {
+		r.lasting = &Machine{
+			BootID: text(in("proc/sys/kernel/random/boot_id")),
+			Board:  cmp.Or(text(in("proc/device-tree/model")), text(in("sys/class/dmi/id/product_name"))),
+			OS:     osName(text(in("etc/os-release"))),
+			Kernel: text(in("proc/sys/kernel/osrelease")),
+		}
+	}
 	m := Machine{
-		Temperature: temperature(in("sys/class/thermal")),
+		Temperature: temperature(r.glob(in("sys/class/thermal/thermal_zone*"))),
 		WiFi:        wifi(text(in("proc/net/wireless"))),
 		Memory:      memory(text(in("proc/meminfo"))),
 		Uptime:      uptime(text(in("proc/uptime"))),
-		CardErrors:  cardErrors(in("sys/fs/ext4")),
-		BootID:      text(in("proc/sys/kernel/random/boot_id")),
-		Board:       cmp.Or(text(in("proc/device-tree/model")), text(in("sys/class/dmi/id/product_name"))),
-		OS:          osName(text(in("etc/os-release"))),
-		Kernel:      text(in("proc/sys/kernel/osrelease")),
+		CardErrors:  cardErrors(r.glob(in("sys/fs/ext4/*/errors_count"))),
+		BootID:      r.lasting.BootID,
+		Board:       r.lasting.Board,
+		OS:          r.lasting.OS,
+		Kernel:      r.lasting.Kernel,
 	}
 	m.Undervoltage, m.Throttled = r.power(in, m.Board)
 	m.ClockSync = r.clock(in)
 	r.disk(in, &m)
-	m.CardWorn = worn(in("sys/block"), m)
+	m.CardWorn = worn(r.glob(in("sys/block/mmcblk*/device")), m)
 	return m
 }
+
+// found is what a pattern matched, and when.
+type found struct {
+	names []string
+	at    time.Time
+}
+
+// glob lists the kernel's folders or files of a kind. These come and go with what
+// is plugged in, if at all, and listing them is dearer than reading them.
+func (r *Reader) glob(pattern string) []string {
+	if f, ok := r.sensors[pattern]; ok && time.Since(f.at) < listAgain {
+		return f.names
+	}
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil // the pattern is wrong, and ours are not
+	}
+	if r.sensors == nil {
+		r.sensors = map[string]found{}
+	}
+	r.sensors[pattern] = found{names, time.Now()}
+	return names
+}
+
+const listAgain = 10 * time.Minute
 
 // power says whether there was too little of it, and whether the board was
 // slowed down for that or for heat.
 func (r *Reader) power(in func(...string) string, board string) (under, slow protocol.Known) {
-	under, slow = voltage(in("sys/class/hwmon")), protocol.Unknown
+	under, slow = voltage(r.glob(in("sys/class/hwmon/hwmon*"))), protocol.Unknown
 	if file := r.firmware(in); file != "" {
 		now, throttled := flags(text(file))
 		under, slow = either(under, now), throttled

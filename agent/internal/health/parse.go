@@ -9,13 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"illumi/agent/internal/kernel"
 	"illumi/protocol"
 )
 
 // text is a small file without the blanks and the NUL at its end; empty where
 // it cannot be read, which on this machine means that there is no such thing.
 func text(name string) string {
-	data, err := os.ReadFile(filepath.Clean(name))
+	data, err := kernel.Read(filepath.Clean(name))
 	if err != nil {
 		return ""
 	}
@@ -35,11 +36,7 @@ func number(name string) (int64, bool) {
 
 // temperature is the processor's, or where no zone says that it is, the first
 // one that can be believed.
-func temperature(dir string) *float64 {
-	zones, err := filepath.Glob(filepath.Join(dir, "thermal_zone*"))
-	if err != nil {
-		return nil
-	}
+func temperature(zones []string) *float64 {
 	var found *float64
 	for _, zone := range zones {
 		milli, ok := number(filepath.Join(zone, "temp"))
@@ -60,11 +57,7 @@ func temperature(dir string) *float64 {
 
 // voltage asks the firmware's sensor, which tells of every dip since it was
 // last asked.
-func voltage(dir string) protocol.Known {
-	sensors, err := filepath.Glob(filepath.Join(dir, "hwmon*"))
-	if err != nil {
-		return protocol.Unknown
-	}
+func voltage(sensors []string) protocol.Known {
 	for _, s := range sensors {
 		if text(filepath.Join(s, "name")) != "rpi_volt" {
 			continue
@@ -163,11 +156,7 @@ func uptime(line string) time.Duration {
 	return time.Duration(s * float64(time.Second))
 }
 
-func cardErrors(dir string) (n int64) {
-	files, err := filepath.Glob(filepath.Join(dir, "*", "errors_count"))
-	if err != nil {
-		return 0
-	}
+func cardErrors(files []string) (n int64) {
 	for _, name := range files {
 		if k, ok := number(name); ok && k > 0 {
 			n += k
@@ -179,15 +168,11 @@ func cardErrors(dir string) (n int64) {
 // worn says whether the card is at its end: by its errors, by having been
 // mounted anew for reading only, or by what an eMMC says of itself (90 % of its
 // life used, or most spare blocks). A plain SD card says nothing.
-func worn(blocks string, m Machine) protocol.Known {
+func worn(cards []string, m Machine) protocol.Known {
 	if m.CardErrors > 0 || m.ReadOnly {
 		return protocol.Yes
 	}
 	says := protocol.Unknown
-	cards, err := filepath.Glob(filepath.Join(blocks, "mmcblk*", "device"))
-	if err != nil {
-		return says
-	}
 	for _, card := range cards {
 		for used := range strings.FieldsSeq(text(filepath.Join(card, "life_time"))) {
 			if n, err := strconv.ParseUint(strings.TrimPrefix(used, "0x"), 16, 8); err == nil && n > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"illumi/agent/internal/beat"
 	"illumi/protocol"
 )
 
@@ -54,7 +55,9 @@ type session struct {
 	conn *websocket.Conn
 	// sent is when each unacknowledged message last went out on this connection.
 	sent map[string]time.Time
-	out  chan []byte // answers of the reader to the writer
+	// resent is when resend last looked.
+	resent time.Time
+	out    chan []byte // answers of the reader to the writer
 }
 
 // runOnce makes one connection and serves it until it ends. welcomed reports
@@ -228,10 +231,10 @@ func body(m protocol.Message, v any) error {
 	return nil
 }
 
-// writer is the only one that writes messages. It pings, and with each ping
-// sends again what waits too long for its ack.
+// writer is the only one that writes messages. It pings, and with a ping once in
+// resendAfter sends again what waits too long for its ack.
 func (s *session) writer(ctx context.Context) error {
-	tick := time.NewTicker(s.l.o.PingEvery)
+	tick := time.NewTimer(beat.Next(s.l.o.PingEvery))
 	defer tick.Stop()
 	if err := s.resend(); err != nil {
 		return err
@@ -246,12 +249,16 @@ func (s *session) writer(ctx context.Context) error {
 			s.sent[o.id] = time.Now()
 		case frame = <-s.out:
 		case <-tick.C:
+			tick.Reset(beat.Next(s.l.o.PingEvery))
 			ping, err := protocol.Encode(protocol.TypePing, s.l.nextID(), nil)
 			if err != nil {
 				return err
 			}
 			if err := s.write(ping); err != nil {
 				return fmt.Errorf("link: ping: %w", err)
+			}
+			if time.Since(s.resent) < resendAfter {
+				continue // nothing can be due
 			}
 			if err := s.resend(); err != nil {
 				return err
@@ -270,6 +277,7 @@ func (s *session) resend() error {
 	if err != nil {
 		return fmt.Errorf("link: pending messages: %w", err)
 	}
+	s.resent = time.Now()
 	still := map[string]time.Time{}
 	for _, m := range pending {
 		if m.Type == protocol.TypeReport && !s.l.Health() {
@@ -296,7 +304,11 @@ func (s *session) write(frame []byte) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
 		return err
 	}
-	return s.conn.WriteMessage(websocket.TextMessage, frame)
+	if err := s.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
+		return err
+	}
+	// A deadline that stays wakes an idle box when it has passed.
+	return s.conn.NetConn().SetWriteDeadline(time.Time{})
 }
 
 // close says goodbye as well as it still can and frees the connection. Safe

@@ -2,6 +2,7 @@ package media
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"illumi/agent/internal/kernel"
 )
 
 // Card is a sound card as the kernel lists it. Its number changes between
@@ -69,15 +72,14 @@ var (
 // Cards lists the sound cards of the machine whose file system is at root
 // ("/" on a box). A machine without any has an empty list and no error.
 func Cards(root string) ([]Card, error) {
-	f, err := os.Open(filepath.Join(root, "proc/asound/cards"))
+	list, err := kernel.Read(filepath.Join(root, "proc/asound/cards"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // no sound in the kernel at all
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list sound cards: %w", err)
 	}
-	defer f.Close()
-	cards, err := parseCards(bufio.NewScanner(f))
+	cards, err := parseCards(bufio.NewScanner(bytes.NewReader(list)))
 	if err != nil {
 		return nil, fmt.Errorf("list sound cards: %w", err)
 	}

@@ -240,7 +240,7 @@ func TestWatchCards_LooksOnceThingsHaveSettled(t *testing.T) {
 		}
 		done := make(chan error)
 		go func() {
-			done <- watchEvents(ctx, events, errs, news(func() ([]Card, error) {
+			look := news(func() ([]Card, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				return slices.Clone(now), trouble
@@ -248,7 +248,8 @@ func TestWatchCards_LooksOnceThingsHaveSettled(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen = append(seen, len(c))
-			}))
+			})
+			done <- watchEvents(ctx, events, errs, func() time.Duration { look(); return lookAgain })
 		}()
 		synctest.Wait()
 		set([]Card{{ID: "Device"}}, nil)

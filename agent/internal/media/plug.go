@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -21,8 +22,10 @@ const (
 	// named is how long after that look another one follows: the lasting name of
 	// a camera is given later than its node.
 	named = 5 * time.Second
-	// lookAgain finds what no event told of.
-	lookAgain = time.Minute
+	// lookAgain finds what no event told of, though the kernel tells.
+	lookAgain = 10 * time.Minute
+	// unwatched is how often is looked while the kernel does not tell.
+	unwatched = time.Minute
 )
 
 // WatchCards calls changed with the sound cards of the machine at root: once at
@@ -62,9 +65,9 @@ func WatchPresence(ctx context.Context, root string, c Camera, was bool, changed
 }
 
 // watchPlugs calls look at the start, whenever something in dev came or went that
-// is folder or in it, or whose name begins with prefix, and each minute besides.
+// is folder or in it, or whose name begins with prefix, and now and then besides.
 // An idle box is woken by nothing else. Where the kernel gives no watch, as when
-// other programs have used them up, the minutes remain.
+// other programs have used them up, it looks each minute.
 func watchPlugs(ctx context.Context, dev, folder, prefix string, look func()) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -74,7 +77,7 @@ func watchPlugs(ctx context.Context, dev, folder, prefix string, look func()) er
 			return ctx.Err()
 		}
 		look()
-		timer.Reset(lookAgain)
+		timer.Reset(unwatched)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -99,11 +102,15 @@ func watchKernel(ctx context.Context, dev, folder, prefix string, look func()) (
 		}
 		return prefix != "" && filepath.Dir(e.Name) == dev && strings.HasPrefix(filepath.Base(e.Name), prefix)
 	}
-	return watchEvents(ctx, sift(ctx, w.Events, concerns), w.Errors, func() {
+	return watchEvents(ctx, sift(ctx, w.Events, concerns), w.Errors, func() (next time.Duration) {
+		next = lookAgain
 		if folder != "" {
-			_ = w.Add(folder) // not there yet, or no watch is left: tried again in a minute
+			if err := w.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				next = unwatched // no watch is left
+			}
 		}
 		look()
+		return next
 	})
 }
 
@@ -137,9 +144,9 @@ var errWatch = errors.New("the watch on the devices ended")
 
 // watchEvents looks once things have settled after the last event, in the midst
 // of a storm of them too, and once more for what udev is slow to name.
-func watchEvents(ctx context.Context, events <-chan struct{}, errs <-chan error, look func()) error {
-	look()
-	timer := time.NewTimer(lookAgain)
+// look says when it wants to be called again where nothing happens.
+func watchEvents(ctx context.Context, events <-chan struct{}, errs <-chan error, look func() (next time.Duration)) error {
+	timer := time.NewTimer(look())
 	defer timer.Stop()
 	var first time.Time // event since the last look; zero: none
 	for {
@@ -162,8 +169,7 @@ func watchEvents(ctx context.Context, events <-chan struct{}, errs <-chan error,
 		case told:
 			timer.Reset(min(settled, stormy-time.Since(first)))
 		case first.IsZero():
-			look()
-			timer.Reset(lookAgain)
+			timer.Reset(look())
 		default:
 			look()
 			first = time.Time{}

@@ -17,7 +17,7 @@ func TestWatchEvents_LooksInAStormAndOnceMoreAfterIt(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		events, done := make(chan struct{}), make(chan error)
 		var looks atomic.Int32
-		go func() { done <- watchEvents(ctx, events, nil, func() { looks.Add(1) }) }()
+		go func() { done <- watchEvents(ctx, events, nil, func() time.Duration { looks.Add(1); return lookAgain }) }()
 		for range 600 {
 			events <- struct{}{}
 			time.Sleep(100 * ms)
@@ -36,7 +36,7 @@ func TestWatchEvents_LooksInAStormAndOnceMoreAfterIt(t *testing.T) {
 		time.Sleep(lookAgain)
 		synctest.Wait()
 		if n := looks.Load() - before; n != 2 {
-			t.Errorf("%d looks in the minute after", n)
+			t.Errorf("%d looks in the time after", n)
 		}
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
@@ -88,7 +88,7 @@ func TestWatchPresence_LooksEachMinuteWithoutTheKernelsHelp(t *testing.T) {
 		}()
 		time.Sleep(time.Second)
 		cam.there.Store(true)
-		time.Sleep(lookAgain)
+		time.Sleep(unwatched)
 		if len(changes) != 1 {
 			t.Error("a camera was not noticed")
 		}

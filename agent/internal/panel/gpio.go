@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"illumi/agent/internal/beat"
 	"illumi/agent/internal/flow"
 )
 
@@ -15,7 +16,7 @@ const (
 	// quietWait is how long a wait for an edge lasts while nothing happens, and
 	// busyWait while a button is down. Edges end it at once; the levels are read
 	// again after it, in case an edge was lost.
-	quietWait = 30 * time.Second
+	quietWait = time.Minute
 	busyWait  = 500 * time.Millisecond
 	// faultWait is instead of quietWait while a part is missing: the red light may
 	// be what waits to be tried again.
@@ -430,7 +431,7 @@ func (g *GPIO) patience() time.Duration {
 	case !ok && g.bank.idle() && len(g.status.Faults) > 0:
 		return faultWait
 	case !ok && g.bank.idle():
-		return quietWait
+		return beat.Next(quietWait)
 	case !ok:
 		return busyWait
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"illumi/agent/internal/kernel"
 )
 
 var (
@@ -215,7 +217,7 @@ func (s *drmSurface) light(l light) error {
 
 // plugged reads what the kernel noticed, which does not wake the screen.
 func (s *drmSurface) plugged() bool {
-	b, err := os.ReadFile(s.sys("status"))
+	b, err := kernel.Read(s.sys("status"))
 	if errors.Is(err, os.ErrNotExist) {
 		_, err := os.Stat(filepath.Join(s.root, "/dev/dri", s.card))
 		return err == nil
@@ -238,7 +240,7 @@ func (s *drmSurface) sys(file string) string {
 
 // described is what the screen says of itself; nil where it does not.
 func (s *drmSurface) described() []byte {
-	b, err := os.ReadFile(s.sys("edid"))
+	b, err := kernel.Read(s.sys("edid"))
 	if err != nil {
 		return nil
 	}
@@ -252,7 +254,7 @@ func anyPlugged(root, card string) bool {
 		return true // nothing is known
 	}
 	for _, path := range states {
-		if b, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(b)) == "connected" {
+		if b, err := kernel.Read(path); err == nil && strings.TrimSpace(string(b)) == "connected" {
 			return true
 		}
 	}

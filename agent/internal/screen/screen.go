@@ -17,12 +17,14 @@ import (
 	"sync"
 	"time"
 
+	"illumi/agent/internal/beat"
 	"illumi/agent/internal/media"
 	"illumi/agent/internal/sheet"
 )
 
-// rescan is how often a screen is looked for that came or went (hardware.md 4).
-const rescan = 10 * time.Second
+// rescan is how often a screen is looked for that came or went. hardware.md 4 has
+// ten seconds; this is the beat on which an idle box is awake for its link.
+const rescan = 20 * time.Second
 
 // Ink on paper has a contrast of 17:1; people.md P23 asks for 7:1.
 var (
@@ -218,7 +220,7 @@ func (s *Screen) Close() error {
 func (s *Screen) run() {
 	defer close(s.done)
 	var at surface
-	tick := time.NewTicker(rescan)
+	tick := time.NewTimer(beat.Next(rescan))
 	defer tick.Stop()
 	if s.o.Backend == "none" {
 		tick.Stop()
@@ -229,6 +231,7 @@ func (s *Screen) run() {
 		case <-s.wake:
 			at = s.refresh(at, false)
 		case <-tick.C:
+			tick.Reset(beat.Next(rescan))
 			at = s.look(at)
 		case <-s.quit:
 			s.leave(at)

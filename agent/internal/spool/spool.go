@@ -65,7 +65,7 @@ type Options struct {
 	// and 7 days (reliability.md R4).
 	KeepSent    int
 	KeepSentFor time.Duration
-	// Rescan is how often Watch looks by itself; 0 is 30 s.
+	// Rescan is how often Watch looks by itself; 0 is a minute.
 	Rescan time.Duration
 	// Free returns the free bytes of the file system; nil asks the kernel.
 	Free   func(dir string) (int64, error)
@@ -108,7 +108,7 @@ func Open(o Options) (*Spool, error) {
 		o.KeepSentFor = 7 * 24 * time.Hour
 	}
 	if o.Rescan == 0 {
-		o.Rescan = 30 * time.Second
+		o.Rescan = time.Minute
 	}
 	if o.Free == nil {
 		o.Free = freeBytes

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"illumi/agent/internal/beat"
 )
 
 // Watch sends every sealed reply once, oldest first, until ctx ends; then it
@@ -21,7 +23,7 @@ func (s *Spool) Watch(ctx context.Context, out chan<- Item, damaged func(Damaged
 		events, errs = w.Events, w.Errors
 	}
 	if err != nil {
-		// No inotify left: the rescan alone finds everything, half a minute later.
+		// No inotify left: the rescan alone finds everything, a minute later.
 		s.o.Logger.Warn("outbox is not watched, only rescanned", "error", err)
 		events, errs = nil, nil
 	}
@@ -33,7 +35,7 @@ const settleTime = 20 * time.Millisecond
 
 func (s *Spool) watch(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error, out chan<- Item, damaged func(Damaged)) error {
 	seen := map[string]bool{}
-	tick := time.NewTicker(s.o.Rescan)
+	tick := time.NewTimer(beat.Next(s.o.Rescan))
 	defer tick.Stop()
 	soon := time.NewTimer(0)
 	defer soon.Stop()
@@ -56,6 +58,7 @@ func (s *Spool) watch(ctx context.Context, events <-chan fsnotify.Event, errs <-
 			}
 			s.o.Logger.Warn("outbox events were lost", "error", err)
 		case <-tick.C:
+			tick.Reset(beat.Next(s.o.Rescan))
 		case <-soon.C:
 		}
 		if err := s.scan(ctx, seen, out, damaged); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -31,7 +32,8 @@ type conn struct {
 	device  string
 	session Session
 	limit   *rate.Limiter
-	place   place // in the round; Hub.mu holds it
+	heard   atomic.Int64 // when the box last said something, in ns since 1970
+	place   place        // in the round; Hub.mu holds it
 
 	mu      sync.Mutex
 	queue   [][]byte
@@ -139,7 +141,9 @@ func (c *conn) ended() error {
 
 // expect bounds the wait for the box's next word, unless the connection is over.
 func (c *conn) expect(dead time.Duration) error {
-	if err := c.ws.SetReadDeadline(time.Now().Add(dead)); err != nil {
+	now := time.Now()
+	c.heard.Store(now.UnixNano())
+	if err := c.ws.SetReadDeadline(now.Add(dead)); err != nil {
 		return fmt.Errorf("hub: set read deadline: %w", err)
 	}
 	// After the deadline, which goodbye makes shorter.

@@ -214,6 +214,27 @@ func TestServe_AnyWordIsASignOfLife(t *testing.T) {
 	})
 }
 
+// A ping would wake an idle box for what its own has said already.
+func TestServe_BoxThatSpeaksIsNotPinged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		b := r.dial("a")
+		for range 30 { // ten minutes
+			time.Sleep(protocol.PingEvery - time.Second)
+			b.say(protocol.TypeDelivered, "m")
+			time.Sleep(time.Second)
+		}
+		r.hub.Send("a", protocol.TypeOffers, nil)
+		if m := b.read(); m.Type != protocol.TypeOffers {
+			t.Errorf("it was sent a %s", m.Type)
+		}
+		begin := time.Now()
+		if m := b.read(); m.Type != protocol.TypePing || time.Since(begin) > 2*protocol.PingEvery {
+			t.Errorf("silent again: %s after %v", m.Type, time.Since(begin))
+		}
+	})
+}
+
 func TestServe_NewestWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

@@ -73,7 +73,10 @@ func (h *Hub) pingDue() {
 	}
 	now := time.Now()
 	for c := h.round.first; !c.place.at.After(now); c = h.round.first {
-		c.send(frame)
+		// A box that speaks by itself is not asked whether it is there, nor woken for that.
+		if now.UnixNano()-c.heard.Load() >= int64(h.ping) {
+			c.send(frame)
+		}
 		h.round.leave(c)
 		h.round.join(c, now.Add(h.ping))
 	}
