@@ -234,6 +234,10 @@ func body(m protocol.Message, v any) error {
 // writer is the only one that writes messages. It pings, and with a ping once in
 // resendAfter sends again what waits too long for its ack.
 func (s *session) writer(ctx context.Context) error {
+	ping, err := protocol.Encode(protocol.TypePing, s.l.nextID(), nil) // nobody asks for a pong's id
+	if err != nil {
+		return err
+	}
 	tick := time.NewTimer(beat.Next(s.l.o.PingEvery))
 	defer tick.Stop()
 	if err := s.resend(); err != nil {
@@ -250,10 +254,6 @@ func (s *session) writer(ctx context.Context) error {
 		case frame = <-s.out:
 		case <-tick.C:
 			tick.Reset(beat.Next(s.l.o.PingEvery))
-			ping, err := protocol.Encode(protocol.TypePing, s.l.nextID(), nil)
-			if err != nil {
-				return err
-			}
 			if err := s.write(ping); err != nil {
 				return fmt.Errorf("link: ping: %w", err)
 			}
