@@ -43,9 +43,7 @@ type Reader struct {
 	State string
 
 	under, slow protocol.Known
-	throttled   string    // the firmware's file, once it was found
-	searched    time.Time // when it last was looked for
-	lasting     *Machine  // what stays as it is until the machine is started anew
+	lasting     *Machine // what stays as it is until the machine is started anew
 	sensors     map[string]found
 	// adjtimex asks the kernel; tests replace it.
 	adjtimex func() protocol.Known
@@ -66,11 +64,11 @@ func (r *Reader) Read() Machine {
 		}
 	}
 	m := Machine{
-		Temperature: temperature(r.glob(in("sys/class/thermal/thermal_zone*"))),
+		Temperature: temperature(r.glob(in("sys/class/thermal/thermal_zone*"), listAgain)),
 		WiFi:        wifi(text(in("proc/net/wireless"))),
 		Memory:      memory(text(in("proc/meminfo"))),
 		Uptime:      uptime(text(in("proc/uptime"))),
-		CardErrors:  cardErrors(r.glob(in("sys/fs/ext4/*/errors_count"))),
+		CardErrors:  cardErrors(r.glob(in("sys/fs/ext4/*/errors_count"), listAgain)),
 		BootID:      r.lasting.BootID,
 		Board:       r.lasting.Board,
 		OS:          r.lasting.OS,
@@ -79,7 +77,7 @@ func (r *Reader) Read() Machine {
 	m.Undervoltage, m.Throttled = r.power(in, m.Board)
 	m.ClockSync = r.clock(in)
 	r.disk(in, &m)
-	m.CardWorn = worn(r.glob(in("sys/block/mmcblk*/device")), m)
+	m.CardWorn = worn(r.glob(in("sys/block/mmcblk*/device"), listAgain), m)
 	return m
 }
 
@@ -91,8 +89,8 @@ type found struct {
 
 // glob lists the kernel's folders or files of a kind. These come and go with what
 // is plugged in, if at all, and listing them is dearer than reading them.
-func (r *Reader) glob(pattern string) []string {
-	if f, ok := r.sensors[pattern]; ok && time.Since(f.at) < listAgain {
+func (r *Reader) glob(pattern string, every time.Duration) []string {
+	if f, ok := r.sensors[pattern]; ok && time.Since(f.at) < every {
 		return f.names
 	}
 	names, err := filepath.Glob(pattern)
@@ -111,7 +109,7 @@ const listAgain = 10 * time.Minute
 // power says whether there was too little of it, and whether the board was
 // slowed down for that or for heat.
 func (r *Reader) power(in func(...string) string, board string) (under, slow protocol.Known) {
-	under, slow = voltage(r.glob(in("sys/class/hwmon/hwmon*"))), protocol.Unknown
+	under, slow = voltage(r.glob(in("sys/class/hwmon/hwmon*"), listAgain)), protocol.Unknown
 	if file := r.firmware(in); file != "" {
 		now, throttled := flags(text(file))
 		under, slow = either(under, now), throttled
@@ -126,13 +124,10 @@ func (r *Reader) power(in func(...string) string, board string) (under, slow pro
 // firmware gives the file in which the board's firmware tells of its power; "" where there is
 // none. Looking for it means to look into each of the board's devices, so it is not done often.
 func (r *Reader) firmware(in func(...string) string) string {
-	if r.throttled == "" && time.Since(r.searched) > searchAgain {
-		r.searched = time.Now()
-		if files, err := filepath.Glob(in("sys/devices/platform/*/*firmware*/get_throttled")); err == nil && len(files) > 0 {
-			r.throttled = files[0]
-		}
+	if files := r.glob(in("sys/devices/platform/*/*firmware*/get_throttled"), searchAgain); len(files) > 0 {
+		return files[0]
 	}
-	return r.throttled
+	return ""
 }
 
 const searchAgain = time.Hour
