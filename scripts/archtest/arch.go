@@ -33,7 +33,7 @@ var rows = []row{
 	{name: "agent i/printer", may: []string{"agent i/media", "agent i/sheet"}},
 	{name: "agent i/spool", may: []string{"agent i/beat"}},
 	{name: "agent i/link", may: []string{"agent i/beat", "agent i/retry"}},
-	{name: "agent i/transfer", may: []string{"agent i/retry", "agent i/spool"}},
+	{name: "agent i/transfer", may: []string{"agent i/beat", "agent i/retry", "agent i/spool"}},
 	{name: "agent i/wifi"},
 	{name: "agent i/checkup", may: []string{"agent i/flow", "agent i/selftest", "agent i/panel", "agent i/media", "agent i/transfer"}},
 	{name: "agent i/health", may: []string{"agent i/kernel"}},

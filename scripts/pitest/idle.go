@@ -13,10 +13,10 @@ import (
 
 // What an idle box may need (issue 4).
 const (
-	maxResident = 20 << 20 // bytes
-	maxCPU      = 0.005    // of one processor
-	maxWakes    = 1.0      // a second
-	idleFor     = time.Minute
+	maxResident = 20 << 20        // bytes
+	maxCPU      = 0.005           // of one processor
+	maxWakes    = 1.0             // a second
+	idleFor     = 5 * time.Minute // in which it does all but what is done each hour
 )
 
 // pythonClient is what others would write: it holds a connection open.

@@ -386,6 +386,7 @@ func (d *Daemon) stop(cancel context.CancelFunc) error {
 		errs = append(errs, errors.New("the journal could not be written"))
 	}
 	d.writeStatus(false)
+	errs = append(errs, d.dog.end())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("daemon: stop: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 // watchdog tells systemd how the program is. Without systemd it does nothing.
 type watchdog struct {
 	log   *slog.Logger
+	out   notifier
 	every time.Duration
 	next  time.Time // zero: never
 
@@ -36,13 +37,16 @@ func newWatchdog(log *slog.Logger) *watchdog {
 }
 
 func (w *watchdog) tell(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
+	if err := w.out.tell(state); err != nil {
 		w.log.Warn("systemd could not be told", "state", state, "error", err)
 	}
 }
 
 func (w *watchdog) ready()    { w.tell(sd.SdNotifyReady) }
 func (w *watchdog) stopping() { w.tell(sd.SdNotifyStopping) }
+
+// end is after the last word.
+func (w *watchdog) end() error { return w.out.close() }
 
 // due says that it is time to prove that the program works.
 func (w *watchdog) due(now time.Time) bool { return w.every > 0 && !now.Before(w.next) }

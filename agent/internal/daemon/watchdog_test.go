@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,12 +16,19 @@ import (
 func manager(t *testing.T, watchdog time.Duration) <-chan string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-	must(t, err)
-	t.Cleanup(func() { must(t, c.Close()) })
 	t.Setenv("NOTIFY_SOCKET", name)
 	t.Setenv("WATCHDOG_USEC", strconv.FormatInt(watchdog.Microseconds(), 10))
 	t.Setenv("WATCHDOG_PID", "")
+	told, end := ear(t, name)
+	t.Cleanup(end)
+	return told
+}
+
+// ear listens where the manager does, until end.
+func ear(t *testing.T, name string) (said <-chan string, end func()) {
+	t.Helper()
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	must(t, err)
 	told := make(chan string, 1000)
 	go func() {
 		b := make([]byte, 4096)
@@ -32,7 +40,39 @@ func manager(t *testing.T, watchdog time.Duration) <-chan string {
 			told <- string(b[:n])
 		}
 	}()
-	return told
+	return told, func() { must(t, c.Close()) }
+}
+
+// One socket serves for all words, also once systemd listens anew.
+func TestNotifier(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "notify")
+	var n notifier
+	t.Setenv("NOTIFY_SOCKET", "")
+	must(t, n.tell("READY=1"))
+	if n.open {
+		t.Error("without systemd there is a socket")
+	}
+	t.Setenv("NOTIFY_SOCKET", name)
+	if n.tell("READY=1") == nil {
+		t.Error("nobody listened, and that was well")
+	}
+	told, end := ear(t, name)
+	must(t, n.tell("READY=1"))
+	fd := n.fd
+	must(t, n.tell("WATCHDOG=1"))
+	next(t, told, "READY=1")
+	next(t, told, "WATCHDOG=1")
+	if n.fd != fd || !n.open {
+		t.Error("the second word had another socket")
+	}
+	end()
+	must(t, os.RemoveAll(name))
+	told, end = ear(t, name)
+	defer end()
+	must(t, n.tell("WATCHDOG=1"))
+	next(t, told, "WATCHDOG=1")
+	must(t, n.close())
+	must(t, n.close())
 }
 
 // next waits for a message, past those that are not meant.

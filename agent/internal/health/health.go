@@ -28,7 +28,6 @@ type Machine struct {
 	Throttled          protocol.Known
 	WiFi               *int  // dBm
 	Memory             int64 // bytes
-	Uptime             time.Duration
 	ClockSync          protocol.Known
 	BootID             string
 	Board, OS, Kernel  string
@@ -67,7 +66,6 @@ func (r *Reader) Read() Machine {
 		Temperature: temperature(r.glob(in("sys/class/thermal/thermal_zone*"), listAgain)),
 		WiFi:        wifi(text(in("proc/net/wireless"))),
 		Memory:      memory(text(in("proc/meminfo"))),
-		Uptime:      uptime(text(in("proc/uptime"))),
 		CardErrors:  cardErrors(r.glob(in("sys/fs/ext4/*/errors_count"), listAgain)),
 		BootID:      r.lasting.BootID,
 		Board:       r.lasting.Board,
@@ -76,7 +74,7 @@ func (r *Reader) Read() Machine {
 	}
 	m.Undervoltage, m.Throttled = r.power(in, m.Board)
 	m.ClockSync = r.clock(in)
-	r.disk(in, &m)
+	r.disk(&m)
 	m.CardWorn = worn(r.glob(in("sys/block/mmcblk*/device"), listAgain), m)
 	return m
 }
@@ -175,7 +173,10 @@ const (
 	overlay = 0x794c7630
 )
 
-func (r *Reader) disk(in func(...string) string, m *Machine) {
+// readOnly is ST_RDONLY of statvfs(3): the mount or the file system itself.
+const readOnly = 1
+
+func (r *Reader) disk(m *Machine) {
 	look := r.statfs
 	if look == nil {
 		look = statfs
@@ -188,7 +189,7 @@ func (r *Reader) disk(in func(...string) string, m *Machine) {
 	m.DiskFree, m.DiskTotal = int64(st.Bavail)*size, int64(st.Blocks)*size
 	kind := uint32(st.Type) //nolint:gosec // a magic number, sign and width differ between machines
 	m.Volatile = kind == tmpfs || kind == overlay
-	m.ReadOnly = readOnly(text(in("proc/self/mounts")), r.State)
+	m.ReadOnly = int64(st.Flags)&readOnly != 0
 }
 
 func statfs(dir string) (st syscall.Statfs_t, err error) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"illumi/protocol"
 )
@@ -24,11 +23,9 @@ var zero2 = map[string]string{
 	"sys/block/mmcblk0/device/type":                       "SD\n",
 	"proc/net/wireless":                                   "Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n wlan0: 0000   54.  -56.  -256        0      0      0      0     12        0\n",
 	"proc/meminfo":                                        "MemTotal:         426840 kB\nMemFree:           50000 kB\nMemAvailable:     210000 kB\n",
-	"proc/uptime":                                         "86400.25 300000.00\n",
 	"proc/sys/kernel/random/boot_id":                      "2f1b0f6e-30f2-4c3e-8d44-51c2b7f5a1aa\n",
 	"proc/sys/kernel/osrelease":                           "6.12.47+rpt-rpi-v8\n",
 	"proc/device-tree/model":                              "Raspberry Pi Zero 2 W Rev 1.0\x00",
-	"proc/self/mounts":                                    "/dev/mmcblk0p2 / ext4 rw,noatime 0 0\ntmpfs /run tmpfs rw 0 0\n/dev/mmcblk0p3 /var/lib/illumi-agent ext4 rw 0 0\n",
 	"etc/os-release":                                      "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nNAME=\"Debian GNU/Linux\"\n",
 	"run/systemd/timesync/synchronized":                   "",
 }
@@ -75,7 +72,7 @@ func TestRead_AllIsWell(t *testing.T) {
 	m.Temperature, m.WiFi = nil, nil
 	want := Machine{
 		DiskFree: 400 * 4096, DiskTotal: 1000 * 4096, CardWorn: protocol.Unknown, Undervoltage: protocol.No, Throttled: protocol.No,
-		Memory: 210000 << 10, Uptime: 86400*time.Second + 250*time.Millisecond, ClockSync: protocol.Yes,
+		Memory: 210000 << 10, ClockSync: protocol.Yes,
 		BootID: "2f1b0f6e-30f2-4c3e-8d44-51c2b7f5a1aa", Board: "Raspberry Pi Zero 2 W Rev 1.0",
 		OS: "Debian GNU/Linux 13 (trixie)", Kernel: "6.12.47+rpt-rpi-v8",
 	}
@@ -106,29 +103,27 @@ func TestRead_Trouble(t *testing.T) {
 		changes map[string]string
 		ok      func(Machine) bool
 	}{
-		"too little power now":          {map[string]string{alarm: "1"}, func(m Machine) bool { return m.Undervoltage == protocol.Yes && m.Throttled == protocol.No }},
-		"too little power before":       {map[string]string{throttled: "50000"}, func(m Machine) bool { return m.Undervoltage == protocol.Yes && m.Throttled == protocol.Yes }},
-		"hot":                           {map[string]string{throttled: "0x80008"}, func(m Machine) bool { return m.Undervoltage == protocol.No && m.Throttled == protocol.Yes }},
-		"no firmware":                   {map[string]string{throttled: ""}, func(m Machine) bool { return m.Undervoltage == protocol.No && m.Throttled == protocol.Unknown }},
-		"neither":                       {map[string]string{throttled: "", alarm: ""}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
-		"nonsense":                      {map[string]string{throttled: "warm", alarm: "2"}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
-		"a Zero cannot feel it":         {map[string]string{"proc/device-tree/model": "Raspberry Pi Zero W Rev 1.1"}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
-		"the first model B neither":     {map[string]string{"proc/device-tree/model": "Raspberry Pi Model B Rev 2"}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
-		"the 3 Model B can":             {map[string]string{"proc/device-tree/model": "Raspberry Pi 3 Model B Rev 1.2"}, func(m Machine) bool { return m.Undervoltage == protocol.No }},
-		"card errors":                   {map[string]string{"sys/fs/ext4/mmcblk0p3/errors_count": "7"}, func(m Machine) bool { return m.CardErrors == 7 && m.CardWorn == protocol.Yes }},
-		"card mounted for reading only": {map[string]string{"proc/self/mounts": "/dev/mmcblk0p2 / ext4 ro,noatime 0 0\n"}, func(m Machine) bool { return m.ReadOnly && m.CardWorn == protocol.Yes }},
-		"only another disk is":          {map[string]string{"proc/self/mounts": "/dev/a / ext4 ro 0 0\n/dev/b /var/lib/illumi ext4 ro 0 0\n/dev/c /var/lib ext4 rw 0 0\n"}, func(m Machine) bool { return !m.ReadOnly }},
-		"an old eMMC":                   {map[string]string{"sys/block/mmcblk0/device/life_time": "0x02 0x0b"}, func(m Machine) bool { return m.CardWorn == protocol.Yes }},
-		"a good eMMC":                   {map[string]string{"sys/block/mmcblk0/device/life_time": "0x01 0x02", "sys/block/mmcblk0/device/pre_eol_info": "0x01"}, func(m Machine) bool { return m.CardWorn == protocol.No }},
-		"an eMMC without spare blocks":  {map[string]string{"sys/block/mmcblk0/device/pre_eol_info": "0x03"}, func(m Machine) bool { return m.CardWorn == protocol.Yes }},
-		"no time yet":                   {map[string]string{"run/systemd/timesync/synchronized": ""}, func(m Machine) bool { return m.ClockSync == protocol.No }},
-		"a cable":                       {map[string]string{"proc/net/wireless": "Inter-| sta-|\n face | tus |\n"}, func(m Machine) bool { return m.WiFi == nil }},
-		"an older driver":               {map[string]string{"proc/net/wireless": " wlan0: 0000   54.  200.  0.  0\n"}, func(m Machine) bool { return m.WiFi != nil && *m.WiFi == -56 }},
-		"not joined":                    {map[string]string{"proc/net/wireless": " wlan0: 0000    0.     0.     0.  0\n"}, func(m Machine) bool { return m.WiFi == nil }},
-		"two cards":                     {map[string]string{"proc/net/wireless": " wlan0: 0000 1. -80. 0.\n wlan1: 0000 1. -50. 0.\n"}, func(m Machine) bool { return *m.WiFi == -50 }},
-		"no zone is the processor's":    {map[string]string{"sys/class/thermal/thermal_zone0/type": "x", "sys/class/thermal/thermal_zone0/temp": "50000", "sys/class/thermal/thermal_zone1/temp": "61000"}, func(m Machine) bool { return *m.Temperature == 50 }},
-		"a broken sensor":               {map[string]string{"sys/class/thermal/thermal_zone0/temp": "-273000"}, func(m Machine) bool { return m.Temperature == nil }},
-		"a PC":                          {map[string]string{"proc/device-tree/model": "", "sys/class/dmi/id/product_name": "ThinkCentre"}, func(m Machine) bool { return m.Board == "ThinkCentre" }},
+		"too little power now":         {map[string]string{alarm: "1"}, func(m Machine) bool { return m.Undervoltage == protocol.Yes && m.Throttled == protocol.No }},
+		"too little power before":      {map[string]string{throttled: "50000"}, func(m Machine) bool { return m.Undervoltage == protocol.Yes && m.Throttled == protocol.Yes }},
+		"hot":                          {map[string]string{throttled: "0x80008"}, func(m Machine) bool { return m.Undervoltage == protocol.No && m.Throttled == protocol.Yes }},
+		"no firmware":                  {map[string]string{throttled: ""}, func(m Machine) bool { return m.Undervoltage == protocol.No && m.Throttled == protocol.Unknown }},
+		"neither":                      {map[string]string{throttled: "", alarm: ""}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
+		"nonsense":                     {map[string]string{throttled: "warm", alarm: "2"}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
+		"a Zero cannot feel it":        {map[string]string{"proc/device-tree/model": "Raspberry Pi Zero W Rev 1.1"}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
+		"the first model B neither":    {map[string]string{"proc/device-tree/model": "Raspberry Pi Model B Rev 2"}, func(m Machine) bool { return m.Undervoltage == protocol.Unknown }},
+		"the 3 Model B can":            {map[string]string{"proc/device-tree/model": "Raspberry Pi 3 Model B Rev 1.2"}, func(m Machine) bool { return m.Undervoltage == protocol.No }},
+		"card errors":                  {map[string]string{"sys/fs/ext4/mmcblk0p3/errors_count": "7"}, func(m Machine) bool { return m.CardErrors == 7 && m.CardWorn == protocol.Yes }},
+		"an old eMMC":                  {map[string]string{"sys/block/mmcblk0/device/life_time": "0x02 0x0b"}, func(m Machine) bool { return m.CardWorn == protocol.Yes }},
+		"a good eMMC":                  {map[string]string{"sys/block/mmcblk0/device/life_time": "0x01 0x02", "sys/block/mmcblk0/device/pre_eol_info": "0x01"}, func(m Machine) bool { return m.CardWorn == protocol.No }},
+		"an eMMC without spare blocks": {map[string]string{"sys/block/mmcblk0/device/pre_eol_info": "0x03"}, func(m Machine) bool { return m.CardWorn == protocol.Yes }},
+		"no time yet":                  {map[string]string{"run/systemd/timesync/synchronized": ""}, func(m Machine) bool { return m.ClockSync == protocol.No }},
+		"a cable":                      {map[string]string{"proc/net/wireless": "Inter-| sta-|\n face | tus |\n"}, func(m Machine) bool { return m.WiFi == nil }},
+		"an older driver":              {map[string]string{"proc/net/wireless": " wlan0: 0000   54.  200.  0.  0\n"}, func(m Machine) bool { return m.WiFi != nil && *m.WiFi == -56 }},
+		"not joined":                   {map[string]string{"proc/net/wireless": " wlan0: 0000    0.     0.     0.  0\n"}, func(m Machine) bool { return m.WiFi == nil }},
+		"two cards":                    {map[string]string{"proc/net/wireless": " wlan0: 0000 1. -80. 0.\n wlan1: 0000 1. -50. 0.\n"}, func(m Machine) bool { return *m.WiFi == -50 }},
+		"no zone is the processor's":   {map[string]string{"sys/class/thermal/thermal_zone0/type": "x", "sys/class/thermal/thermal_zone0/temp": "50000", "sys/class/thermal/thermal_zone1/temp": "61000"}, func(m Machine) bool { return *m.Temperature == 50 }},
+		"a broken sensor":              {map[string]string{"sys/class/thermal/thermal_zone0/temp": "-273000"}, func(m Machine) bool { return m.Temperature == nil }},
+		"a PC":                         {map[string]string{"proc/device-tree/model": "", "sys/class/dmi/id/product_name": "ThinkCentre"}, func(m Machine) bool { return m.Board == "ThinkCentre" }},
 		"an overlong name": {map[string]string{"proc/sys/kernel/osrelease": strings.Repeat("é", 90)}, func(m Machine) bool {
 			return m.Health().Check() == nil && m.Health().Kernel == strings.Repeat("é", 60)
 		}},
@@ -156,11 +151,13 @@ func TestRead_TheDisk(t *testing.T) {
 	for name, tc := range map[string]struct {
 		kind     int64
 		err      error
+		readOnly bool
 		volatile bool
 		total    int64
 	}{
 		"ext4": {kind: 0xef53, total: 8192}, "a memory disk": {kind: tmpfs, volatile: true, total: 8192},
 		"an overlay": {kind: overlay, volatile: true, total: 8192}, "none": {err: errors.New("no such file")},
+		"mounted for reading only": {kind: 0xef53, readOnly: true, total: 8192},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := machine(t, nil)
@@ -169,25 +166,30 @@ func TestRead_TheDisk(t *testing.T) {
 					t.Errorf("looked at %s", dir)
 				}
 				st := syscall.Statfs_t{Bsize: 4096, Blocks: 2, Bavail: 1}
-				setKind(&st, tc.kind)
+				convert(&st.Type, tc.kind)
+				if tc.readOnly {
+					convert(&st.Flags, syscall.MS_RDONLY|syscall.MS_NOATIME)
+				}
 				return st, tc.err
 			}
-			if m := r.Read(); m.Volatile != tc.volatile || m.DiskTotal != tc.total {
+			worn := protocol.Unknown
+			if tc.readOnly {
+				worn = protocol.Yes
+			}
+			if m := r.Read(); m.Volatile != tc.volatile || m.DiskTotal != tc.total || m.ReadOnly != tc.readOnly || m.CardWorn != worn {
 				t.Errorf("read %+v", m)
 			}
 		})
 	}
 }
 
-// setKind hides that the field's width differs between machines.
-func setKind(st *syscall.Statfs_t, kind int64) { convert(&st.Type, kind) }
-
-func convert[T ~int32 | ~int64 | ~uint32 | ~uint64](to *T, kind int64) { *to = T(kind) }
+// convert hides that a field's width differs between machines.
+func convert[T ~int32 | ~int64 | ~uint32 | ~uint64](to *T, n int64) { *to = T(n) }
 
 // The machine that runs this test can be read as well.
 func TestRead_ThisMachine(t *testing.T) {
 	m := (&Reader{State: t.TempDir()}).Read()
-	if m.Memory == 0 || m.Uptime == 0 || m.DiskTotal == 0 || m.Kernel == "" {
+	if m.Memory == 0 || m.DiskTotal == 0 || m.Kernel == "" {
 		t.Errorf("read %+v", m)
 	}
 	if err := m.Health().Check(); err != nil {

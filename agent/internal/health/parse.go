@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"illumi/agent/internal/kernel"
 	"illumi/protocol"
@@ -147,15 +146,6 @@ func memory(table string) int64 {
 	return 0
 }
 
-func uptime(line string) time.Duration {
-	first, _, _ := strings.Cut(line, " ")
-	s, err := strconv.ParseFloat(first, 64)
-	if err != nil || s < 0 || s > math.MaxInt32 {
-		return 0
-	}
-	return time.Duration(s * float64(time.Second))
-}
-
 func cardErrors(files []string) (n int64) {
 	for _, name := range files {
 		if k, ok := number(name); ok && k > 0 {
@@ -184,27 +174,6 @@ func worn(cards []string, m Machine) protocol.Known {
 		}
 	}
 	return says
-}
-
-// readOnly finds the file system of a directory in the list of mounts.
-func readOnly(mounts, dir string) bool {
-	deepest, ro := -1, false
-	for line := range strings.Lines(mounts) {
-		f := strings.Fields(line)
-		if len(f) < 4 {
-			continue
-		}
-		at := strings.ReplaceAll(f[1], `\040`, " ")
-		rest, below := strings.CutPrefix(filepath.Clean(dir), strings.TrimSuffix(at, "/"))
-		if !below || rest != "" && rest[0] != '/' || len(at) < deepest {
-			continue
-		}
-		deepest, ro = len(at), false
-		for option := range strings.SplitSeq(f[3], ",") {
-			ro = ro || option == "ro"
-		}
-	}
-	return ro
 }
 
 // osName is the system's name for people in os-release.

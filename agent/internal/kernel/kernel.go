@@ -32,7 +32,7 @@ func Read(name string) ([]byte, error) {
 }
 
 func readAll(fd int) ([]byte, error) {
-	data := make([]byte, 0, 512)
+	data := make([]byte, 0, 2048) // most in one reading
 	for len(data) < limit {
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,9 @@ type session struct {
 	// resent is when resend last looked.
 	resent time.Time
 	out    chan []byte // answers of the reader to the writer
+	// ping is what is sent each time, and pong the answer that a server makes of
+	// it: known by its bytes, it need not be understood three times a minute.
+	ping, pong []byte
 }
 
 // runOnce makes one connection and serves it until it ends. welcomed reports
@@ -68,6 +72,13 @@ func (l *Link) runOnce(ctx context.Context) (welcomed bool, err error) {
 		return false, err
 	}
 	s := &session{l: l, conn: conn, sent: map[string]time.Time{}, out: make(chan []byte, 16)}
+	id := l.nextID() // nobody asks which ping a pong is for
+	ping, err1 := protocol.Encode(protocol.TypePing, id, nil)
+	pong, err2 := protocol.Encode(protocol.TypePong, id, nil)
+	if err := errors.Join(err1, err2); err != nil {
+		return false, errors.Join(err, conn.Close())
+	}
+	s.ping, s.pong = ping, pong
 	// A connection blocks in reads; its end is how it learns of ctx.
 	stop := context.AfterFunc(ctx, func() { s.close(websocket.CloseGoingAway, "") })
 	defer stop()
@@ -182,6 +193,9 @@ func (s *session) read() (protocol.Message, error) {
 	if kind != websocket.TextMessage {
 		return protocol.Message{}, errNotText
 	}
+	if bytes.Equal(frame, s.pong) {
+		return protocol.Message{Type: protocol.TypePong}, nil
+	}
 	return protocol.ParseMessageLoose(frame)
 }
 
@@ -234,10 +248,6 @@ func body(m protocol.Message, v any) error {
 // writer is the only one that writes messages. It pings, and with a ping once in
 // resendAfter sends again what waits too long for its ack.
 func (s *session) writer(ctx context.Context) error {
-	ping, err := protocol.Encode(protocol.TypePing, s.l.nextID(), nil) // nobody asks for a pong's id
-	if err != nil {
-		return err
-	}
 	tick := time.NewTimer(beat.Next(s.l.o.PingEvery))
 	defer tick.Stop()
 	if err := s.resend(); err != nil {
@@ -254,7 +264,7 @@ func (s *session) writer(ctx context.Context) error {
 		case frame = <-s.out:
 		case <-tick.C:
 			tick.Reset(beat.Next(s.l.o.PingEvery))
-			if err := s.write(ping); err != nil {
+			if err := s.write(s.ping); err != nil {
 				return fmt.Errorf("link: ping: %w", err)
 			}
 			if time.Since(s.resent) < resendAfter {

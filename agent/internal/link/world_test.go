@@ -97,7 +97,12 @@ func (p *peer) readClose() int {
 
 func (p *peer) say(t protocol.MessageType, body any) {
 	p.t.Helper()
-	frame, err := protocol.Encode(t, "s-1", body)
+	p.answer(t, "s-1", body)
+}
+
+func (p *peer) answer(t protocol.MessageType, id string, body any) {
+	p.t.Helper()
+	frame, err := protocol.Encode(t, id, body)
 	if err == nil {
 		err = p.conn.WriteMessage(websocket.TextMessage, frame)
 	}

@@ -47,6 +47,7 @@ func (s *Spool) Note(t protocol.MessageType, p protocol.Progress) (protocol.Mess
 	}
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
+	s.settled = false
 	var n note
 	err := s.change(p.Hop, p.Epoch, func(g *progress) {
 		at := p.At.UTC()
@@ -100,6 +101,9 @@ func (s *Spool) Marks(hop string) (Marks, error) {
 func (s *Spool) Pending() ([]protocol.Message, error) {
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
+	if s.settled {
+		return nil, nil
+	}
 	var open []note
 	err := s.eachProgress(func(_ string, g progress) error {
 		for _, n := range g.Notes {
@@ -132,6 +136,7 @@ func (s *Spool) Pending() ([]protocol.Message, error) {
 		}
 		list = append(list, m)
 	}
+	s.settled = len(list) == 0
 	return list, nil
 }
 
@@ -140,6 +145,9 @@ func (s *Spool) Pending() ([]protocol.Message, error) {
 func (s *Spool) Acked(a protocol.Ack) error {
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
+	if s.settled {
+		return nil // of a status, which is not kept
+	}
 	if ok, err := s.ackedReport(a.ID); ok || err != nil {
 		return tell("keep an ack", err)
 	}

@@ -30,6 +30,7 @@ func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
 	}
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
+	s.settled = false
 	list, err := s.reports()
 	if err != nil {
 		m, merr := reportMessage(r)

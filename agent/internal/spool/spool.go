@@ -82,7 +82,8 @@ type Spool struct {
 	lock *os.File
 
 	inboxMu    sync.Mutex // inbox/
-	progressMu sync.Mutex // progress/
+	progressMu sync.Mutex // progress/ and the reports
+	settled    bool       // for certain no message waits for its ack; under progressMu
 	boxMu      sync.Mutex // takes/, outbox/, sent/: whoever seals, moves or erases
 	suspect    map[string]bool
 	sentAt     map[string]time.Time // when this process kept an item's receipt

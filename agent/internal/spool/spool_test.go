@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -346,6 +347,37 @@ func TestNotes_RepeatedUntilAcked(t *testing.T) {
 	if _, err := s.Note(protocol.TypeHeard, protocol.Progress{Hop: id(1), Epoch: 1, At: noon}); !errors.Is(err, ErrStale) {
 		t.Errorf("an older epoch: %v", err)
 	}
+}
+
+// Once nothing waits the disk is not asked again, until there is something new.
+func TestNotes_AfterNothingWaited(t *testing.T) {
+	s := open(t, Options{})
+	pending := func(want ...string) {
+		t.Helper()
+		list, err := s.Pending()
+		must(t, err)
+		got := []string{}
+		for _, m := range list {
+			got = append(got, m.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pending %q, want %q", got, want)
+		}
+	}
+	pending()
+	must(t, s.Acked(protocol.Ack{ID: "of a status"}))
+	note, err := s.Note(protocol.TypeHeard, protocol.Progress{Hop: id(1), Epoch: 1, At: noon})
+	must(t, err)
+	pending(note.ID)
+	must(t, s.Acked(protocol.Ack{ID: note.ID}))
+	pending()
+	report, err := s.Report(protocol.Report{Code: protocol.ReportMic, At: noon})
+	must(t, err)
+	must(t, s.Acked(protocol.Ack{ID: "of a status"}))
+	pending(report.ID)
+	must(t, s.Acked(protocol.Ack{ID: report.ID}))
+	pending()
+	pending()
 }
 
 func TestJournal(t *testing.T) {

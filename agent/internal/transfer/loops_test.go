@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -216,6 +218,33 @@ func TestPuller_BringsEveryOfferOnce(t *testing.T) {
 	p.Wake()
 	if e := next(ctx, t, p.arrived); e.Offer.Hop != tid(7) {
 		t.Errorf("repeated offers arrived anew: %s", e.Offer.Hop)
+	}
+}
+
+// A box asks all day and nearly always hears of nothing: no reason to write.
+func TestPuller_KeepsACursorOnce(t *testing.T) {
+	f := newFake(t)
+	dir := t.TempDir()
+	s, err := spool.Open(spool.Options{Dir: dir, Reserve: 1})
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	f.offer(f.whisper(1, 1, sound(1, 2000)))
+	p := newPull(t, f, s, nil)
+	once := func() os.FileInfo {
+		t.Helper()
+		_, err := p.runOnce(deadline(t))
+		must(t, err)
+		info, err := os.Stat(filepath.Join(dir, "inbox", "cursor.json"))
+		must(t, err)
+		return info
+	}
+	first := once()
+	if again := once(); !os.SameFile(first, again) {
+		t.Error("the same cursor was written again")
+	}
+	f.offer(f.whisper(2, 1, sound(2, 2000)))
+	if later := once(); os.SameFile(first, later) {
+		t.Error("a new cursor was not written")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"illumi/agent/internal/beat"
 	"illumi/agent/internal/retry"
 	"illumi/agent/internal/spool"
 	"illumi/protocol"
@@ -140,7 +141,7 @@ func (p *Puller) Run(ctx context.Context) error {
 // runOnce asks for offers and fetches what is due. It returns how long there
 // is nothing to do. What was reserved is fetched even when asking fails.
 func (p *Puller) runOnce(ctx context.Context) (wait time.Duration, err error) {
-	wait = p.o.Poll
+	wait = beat.Next(p.o.Poll)
 	if err = p.ask(ctx); err != nil {
 		wait = max(p.asking.Next(), retryAfter(err))
 		if IsAuth(err) {
@@ -165,7 +166,12 @@ func (p *Puller) ask(ctx context.Context) error {
 		return err
 	}
 	all := p.all.Swap(false)
-	keep := func(cursor string) error { return p.o.Spool.SaveCursor(server, cursor) }
+	keep := func(cursor string) error {
+		if cursor == since {
+			return nil // as nearly always: no need to wear the card
+		}
+		return p.o.Spool.SaveCursor(server, cursor)
+	}
 	began, err := p.pages(ctx, since, keep)
 	if err == nil && all && began != "" {
 		_, err = p.pages(ctx, "", func(string) error { return nil })
