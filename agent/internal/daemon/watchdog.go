@@ -18,9 +18,10 @@ type watchdog struct {
 	every time.Duration
 	next  time.Time // zero: never
 
-	asked, failed bool   // the disk: whether it answers
-	gone          bool   // the state directory was not there the last time
-	said          string // last
+	answered      time.Time // when the disk last did
+	asked, failed bool      // the disk: whether it answers
+	gone          bool      // the state directory was not there the last time
+	said          string    // last
 }
 
 func newWatchdog(log *slog.Logger) *watchdog {
@@ -51,21 +52,27 @@ func (w *watchdog) end() error { return w.out.close() }
 // due says that it is time to prove that the program works.
 func (w *watchdog) due(now time.Time) bool { return w.every > 0 && !now.Before(w.next) }
 
-// prove feeds the watchdog by way of the disk and of this loop: where either
-// hangs, systemd begins the program anew. The network has no part in it.
+// prove feeds the watchdog by way of this loop and of the disk: where either
+// hangs, systemd begins the program anew. The network has no part in it. While
+// the disk is well it is asked at each third time, once a minute; a question
+// without an answer starves the watchdog from then on.
 func (d *Daemon) prove() {
 	w := d.dog
 	if w.every > 0 {
 		w.next = time.Now().Add(beat.Next(w.every))
 	}
-	if w.asked {
+	switch {
+	case w.asked:
 		return // the disk has not answered the last time yet
+	case w.every > 0 && !w.failed && time.Since(w.answered) < w.every*5/2:
+		w.tell(sd.SdNotifyWatchdog)
+		return
 	}
 	w.asked = true
 	d.wait.Go(func() {
 		err := d.o.answers()
 		d.post(d.ctx, func() {
-			w.asked = false
+			w.asked, w.answered = false, time.Now()
 			if err != nil && !w.failed && !isGone(err) {
 				d.log.Error("the disk failed", "what", "answer", "error", err)
 			}

@@ -129,7 +129,8 @@ func TestWatchdog_IsFedByProgress(t *testing.T) {
 		}
 	}
 
-	<-disk // it hangs
+	<-disk // it hangs, which is found when it is asked again
+	time.Sleep(100 * time.Millisecond)
 	b.looped()
 	drain()
 	none(t, told, "WATCHDOG=1", 200*time.Millisecond)

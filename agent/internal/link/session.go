@@ -19,7 +19,10 @@ import (
 )
 
 const (
-	writeWait   = 10 * time.Second
+	// writeWait is how long the line may take nothing. It is as long as a silence,
+	// and so put off by each ping: the timer of a shorter one wakes an idle box,
+	// also when it was taken back.
+	writeWait   = time.Minute
 	welcomeWait = 15 * time.Second
 	// resendAfter is how long an ack may take before its message goes again.
 	resendAfter = time.Minute
@@ -314,11 +317,7 @@ func (s *session) write(frame []byte) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
 		return err
 	}
-	if err := s.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
-		return err
-	}
-	// A deadline that stays wakes an idle box when it has passed.
-	return s.conn.NetConn().SetWriteDeadline(time.Time{})
+	return s.conn.WriteMessage(websocket.TextMessage, frame)
 }
 
 // close says goodbye as well as it still can and frees the connection. Safe

@@ -38,9 +38,9 @@ type drmSurface struct {
 	buffer kmsCreateDumb
 	fb     uint32
 	memory []byte
-	off    bool   // no signal
-	edid   []byte // by which another screen on the same plug is told apart
-	looks  int    // how often plugged was asked
+	off    bool      // no signal
+	edid   []byte    // by which another screen on the same plug is told apart
+	readAt time.Time // when what the screen says of itself was read
 }
 
 // openDRM takes the first output with a screen, or the one that is named.
@@ -226,13 +226,16 @@ func (s *drmSurface) plugged() bool {
 		return false
 	}
 	// Exchanging a screen is mostly seen as one that goes and one that comes.
-	s.looks++
-	return s.looks%describedEvery != 0 || bytes.Equal(s.described(), s.edid)
+	if time.Since(s.readAt) < describedEvery {
+		return true
+	}
+	s.readAt = time.Now()
+	return bytes.Equal(s.described(), s.edid)
 }
 
-// describedEvery is at which look, once a minute, what a screen says of itself is read: a longer
-// file, which costs an idle box more than all else that it does.
-const describedEvery = int(time.Minute / rescan)
+// describedEvery is how often what a screen says of itself is read: a longer file, which costs an
+// idle box more than all else that it does.
+const describedEvery = 10 * time.Minute
 
 func (s *drmSurface) sys(file string) string {
 	return filepath.Join(s.root, "/sys/class/drm", s.card+"-"+s.output, file)

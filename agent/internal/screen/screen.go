@@ -22,9 +22,13 @@ import (
 	"illumi/agent/internal/sheet"
 )
 
-// rescan is how often a screen is looked for that came or went. hardware.md 4 has
-// ten seconds; this is the beat on which an idle box is awake for its link.
-const rescan = 20 * time.Second
+// How often a screen is looked for that came or went: while it has something to
+// show (hardware.md 4), and while it would be dark. One that is to show something
+// and is not known is looked for at once.
+const (
+	rescanLit  = 10 * time.Second
+	rescanDark = time.Minute
+)
 
 // Ink on paper has a contrast of 17:1; people.md P23 asks for 7:1.
 var (
@@ -220,18 +224,24 @@ func (s *Screen) Close() error {
 func (s *Screen) run() {
 	defer close(s.done)
 	var at surface
-	tick := time.NewTimer(beat.Next(rescan))
+	pace := s.pace()
+	tick := time.NewTimer(beat.Next(pace))
 	defer tick.Stop()
-	if s.o.Backend == "none" {
-		tick.Stop()
-	}
 	at = s.look(at)
 	for {
 		select {
 		case <-s.wake:
+			now := s.pace()
+			if at == nil && now == rescanLit {
+				at = s.look(at)
+			}
 			at = s.refresh(at, false)
+			if now != pace {
+				pace = now
+				tick.Reset(beat.Next(pace))
+			}
 		case <-tick.C:
-			tick.Reset(beat.Next(rescan))
+			tick.Reset(beat.Next(pace))
 			at = s.look(at)
 		case <-s.quit:
 			s.leave(at)
@@ -239,6 +249,22 @@ func (s *Screen) run() {
 		}
 	}
 }
+
+// pace is how often to look now.
+func (s *Screen) pace() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.o.Backend == "none":
+		return never
+	case s.night || s.want.picture == nil && s.want.words == "":
+		return rescanDark
+	}
+	return rescanLit
+}
+
+// never is longer than a box runs.
+const never = 100 * 365 * 24 * time.Hour
 
 // look finds out whether the screen came or went.
 func (s *Screen) look(at surface) surface {

@@ -259,13 +259,13 @@ func TestScreen_PulledAndPutBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.plug(true, nil)
-		time.Sleep(rescan)
+		time.Sleep(rescanLit * 3 / 2)
 		synctest.Wait()
 		if shown, _ := p.now(); !s.Present() || !shown {
 			t.Fatal("the picture did not come with the screen")
 		}
 		p.plug(false, nil)
-		time.Sleep(rescan)
+		time.Sleep(rescanLit * 3 / 2)
 		synctest.Wait()
 		if s.Present() {
 			t.Errorf("pulled: %q", s.Name())
@@ -274,7 +274,7 @@ func TestScreen_PulledAndPutBack(t *testing.T) {
 			t.Error(err)
 		}
 		p.plug(true, nil)
-		time.Sleep(rescan)
+		time.Sleep(rescanDark * 3 / 2)
 		synctest.Wait()
 		if shown, l := p.now(); !s.Present() || shown || l != dark {
 			t.Error("the screen came back lit")
@@ -288,15 +288,25 @@ func TestScreen_PulledAndPutBack(t *testing.T) {
 			t.Error("a broken screen is said to be there")
 		}
 		p.plug(true, nil)
-		time.Sleep(rescan)
+		time.Sleep(rescanLit * 3 / 2)
 		synctest.Wait()
 		if shown, _ := p.now(); !s.Present() || !shown {
 			t.Error("what was wanted is not shown again")
 		}
+		p.plug(false, nil)
+		time.Sleep(rescanLit * 3 / 2)
+		p.plug(true, nil)
+		if err := s.Show("", "Now"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if shown, _ := p.now(); !s.Present() || !shown {
+			t.Error("a screen that is back is not looked for when there is something to show")
+		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if shown, _ := p.now(); shown || p.closed != 3 {
+		if shown, _ := p.now(); shown || p.closed != 4 {
 			t.Errorf("the screen was left lit, or open: closed %d times", p.closed)
 		}
 	})
@@ -388,11 +398,12 @@ func TestDRM_PluggedByWhatTheKernelNoticed(t *testing.T) {
 		t.Error("a screen that is there is not seen")
 	}
 	set("edid", "another screen")
-	looks := 1
-	for s.plugged() {
-		if looks++; looks > describedEvery {
-			t.Fatal("another screen is taken for the one before")
-		}
+	if !s.plugged() {
+		t.Error("what the screen says of itself is read at each look")
+	}
+	s.readAt = time.Now().Add(-describedEvery)
+	if s.plugged() {
+		t.Error("another screen is taken for the one before")
 	}
 	set("edid", "one screen")
 	set("status", "disconnected\n")
