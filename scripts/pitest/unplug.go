@@ -30,7 +30,8 @@ var plugs = []plug{
 			return err
 		}},
 	{name: "screen",
-		out: guest("echo off >/sys/class/drm/card0-Virtual-1/status"),
+		// Long enough for a box that shows something to see it.
+		out: guest("echo off >/sys/class/drm/card0-Virtual-1/status; sleep 12"),
 		in:  guest("echo detect >/sys/class/drm/card0-Virtual-1/status")},
 	{name: "network",
 		out: func(ctx context.Context, r *rig) error { _, err := r.vm.do(ctx, "link", "off"); return err },
