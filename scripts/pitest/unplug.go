@@ -31,7 +31,7 @@ var plugs = []plug{
 		}},
 	{name: "screen",
 		// Long enough for a box that shows something to see it.
-		out: guest("echo off >/sys/class/drm/card0-Virtual-1/status; sleep 12"),
+		out: guest("echo off >/sys/class/drm/card0-Virtual-1/status; sleep 16"),
 		in:  guest("echo detect >/sys/class/drm/card0-Virtual-1/status")},
 	{name: "network",
 		out: func(ctx context.Context, r *rig) error { _, err := r.vm.do(ctx, "link", "off"); return err },

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"time"
 )
 
 // notifier speaks to systemd, sd_notify(3). Without systemd it says nothing.
@@ -17,9 +16,6 @@ type notifier struct {
 	fd   int
 	open bool
 }
-
-// managerWait is how long systemd may be too busy to listen.
-const managerWait = 5 * time.Second
 
 // tell says one state, such as READY=1.
 func (n *notifier) tell(state string) error {
@@ -58,10 +54,7 @@ func (n *notifier) dial(name string) error {
 		return err
 	}
 	n.fd, n.open = fd, true
-	wait := syscall.NsecToTimeval(managerWait.Nanoseconds())
-	return errors.Join(
-		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &wait),
-		syscall.Connect(fd, &syscall.SockaddrUnix{Name: name}))
+	return syscall.Connect(fd, &syscall.SockaddrUnix{Name: name})
 }
 
 func (n *notifier) close() error {

@@ -8,6 +8,7 @@ import (
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"illumi/agent/internal/beat"
+	"illumi/agent/internal/flow"
 	"illumi/agent/internal/spool"
 )
 
@@ -53,8 +54,8 @@ func (w *watchdog) end() error { return w.out.close() }
 func (w *watchdog) due(now time.Time) bool { return w.every > 0 && !now.Before(w.next) }
 
 // prove feeds the watchdog by way of this loop and of the disk: where either
-// hangs, systemd begins the program anew. The network has no part in it. While
-// the disk is well it is asked at each third time, once a minute; a question
+// hangs, systemd begins the program anew. The network has no part in it. At rest
+// a disk that is well is asked at each third time, once a minute; a question
 // without an answer starves the watchdog from then on.
 func (d *Daemon) prove() {
 	w := d.dog
@@ -64,7 +65,7 @@ func (d *Daemon) prove() {
 	switch {
 	case w.asked:
 		return // the disk has not answered the last time yet
-	case w.every > 0 && !w.failed && time.Since(w.answered) < w.every*5/2:
+	case w.every > 0 && !w.failed && d.state.Phase == flow.Idle && time.Since(w.answered) < w.every*5/2:
 		w.tell(sd.SdNotifyWatchdog)
 		return
 	}

@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"illumi/agent/internal/kernel"
@@ -38,9 +37,8 @@ type drmSurface struct {
 	buffer kmsCreateDumb
 	fb     uint32
 	memory []byte
-	off    bool      // no signal
-	edid   []byte    // by which another screen on the same plug is told apart
-	readAt time.Time // when what the screen says of itself was read
+	off    bool   // no signal
+	edid   []byte // by which another screen on the same plug is told apart
 }
 
 // openDRM takes the first output with a screen, or the one that is named.
@@ -216,7 +214,7 @@ func (s *drmSurface) light(l light) error {
 }
 
 // plugged reads what the kernel noticed, which does not wake the screen.
-func (s *drmSurface) plugged() bool {
+func (s *drmSurface) plugged(closely bool) bool {
 	b, err := kernel.Read(s.sys("status"))
 	if errors.Is(err, os.ErrNotExist) {
 		_, err := os.Stat(filepath.Join(s.root, "/dev/dri", s.card))
@@ -226,16 +224,8 @@ func (s *drmSurface) plugged() bool {
 		return false
 	}
 	// Exchanging a screen is mostly seen as one that goes and one that comes.
-	if time.Since(s.readAt) < describedEvery {
-		return true
-	}
-	s.readAt = time.Now()
-	return bytes.Equal(s.described(), s.edid)
+	return !closely || bytes.Equal(s.described(), s.edid)
 }
-
-// describedEvery is how often what a screen says of itself is read: a longer file, which costs an
-// idle box more than all else that it does.
-const describedEvery = 10 * time.Minute
 
 func (s *drmSurface) sys(file string) string {
 	return filepath.Join(s.root, "/sys/class/drm", s.card+"-"+s.output, file)

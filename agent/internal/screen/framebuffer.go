@@ -162,7 +162,7 @@ func (s *fbSurface) light(l light) error {
 	return nil
 }
 
-func (s *fbSurface) plugged() bool {
+func (s *fbSurface) plugged(bool) bool {
 	b, err := os.ReadFile(filepath.Join(s.root, "/sys/class/graphics", s.node, "name"))
 	return err == nil && strings.TrimSpace(string(b)) == s.label
 }

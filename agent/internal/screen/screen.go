@@ -24,7 +24,7 @@ import (
 
 // How often a screen is looked for that came or went: while it has something to
 // show (hardware.md 4), and while it would be dark. One that is to show something
-// and is not known is looked for at once.
+// after it was dark is looked at closely first.
 const (
 	rescanLit  = 10 * time.Second
 	rescanDark = time.Minute
@@ -57,7 +57,9 @@ type surface interface {
 	dpi() float64 // 0 where it is not known
 	paint(*image.RGBA) error
 	light(light) error
-	plugged() bool // quick, without asking the screen itself
+	// plugged is quick, and does not ask the screen itself. Closely, it also looks
+	// whether it is still the same one.
+	plugged(closely bool) bool
 	io.Closer
 }
 
@@ -227,13 +229,13 @@ func (s *Screen) run() {
 	pace := s.pace()
 	tick := time.NewTimer(beat.Next(pace))
 	defer tick.Stop()
-	at = s.look(at)
+	at = s.look(at, true)
 	for {
 		select {
 		case <-s.wake:
 			now := s.pace()
-			if at == nil && now == rescanLit {
-				at = s.look(at)
+			if now == rescanLit && (at == nil || now != pace) {
+				at = s.look(at, true)
 			}
 			at = s.refresh(at, false)
 			if now != pace {
@@ -242,7 +244,7 @@ func (s *Screen) run() {
 			}
 		case <-tick.C:
 			tick.Reset(beat.Next(pace))
-			at = s.look(at)
+			at = s.look(at, false)
 		case <-s.quit:
 			s.leave(at)
 			return
@@ -267,8 +269,8 @@ func (s *Screen) pace() time.Duration {
 const never = 100 * 365 * 24 * time.Hour
 
 // look finds out whether the screen came or went.
-func (s *Screen) look(at surface) surface {
-	if at != nil && at.plugged() {
+func (s *Screen) look(at surface, closely bool) surface {
+	if at != nil && at.plugged(closely) {
 		return at
 	}
 	if at != nil {

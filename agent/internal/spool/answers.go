@@ -9,8 +9,8 @@ import (
 )
 
 // Answers goes once through every lock and to the file system, as all work here
-// does: whoever waits for it knows that the spool does not hang. It is asked three
-// times a minute, all day, so it neither writes nor reads more than it must.
+// does: whoever waits for it knows that the spool does not hang. It is asked
+// up to three times a minute, all day, so it neither writes nor reads more than it must.
 // ErrGone and ErrNotOurs say that this process can do no more work here.
 func (s *Spool) Answers() error {
 	if err := s.there(); err != nil {

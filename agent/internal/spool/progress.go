@@ -47,7 +47,7 @@ func (s *Spool) Note(t protocol.MessageType, p protocol.Progress) (protocol.Mess
 	}
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
-	s.settled = false
+	s.settled = time.Time{}
 	var n note
 	err := s.change(p.Hop, p.Epoch, func(g *progress) {
 		at := p.At.UTC()
@@ -101,9 +101,10 @@ func (s *Spool) Marks(hop string) (Marks, error) {
 func (s *Spool) Pending() ([]protocol.Message, error) {
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
-	if s.settled {
+	if s.isSettled() {
 		return nil, nil
 	}
+	s.doubted = false
 	var open []note
 	err := s.eachProgress(func(_ string, g progress) error {
 		for _, n := range g.Notes {
@@ -136,16 +137,23 @@ func (s *Spool) Pending() ([]protocol.Message, error) {
 		}
 		list = append(list, m)
 	}
-	s.settled = len(list) == 0
+	if len(list) == 0 && !s.doubted {
+		s.settled = time.Now()
+	}
 	return list, nil
 }
+
+// settledFor bounds how long the disk is not asked again.
+const settledFor = 10 * time.Minute
+
+func (s *Spool) isSettled() bool { return !s.settled.IsZero() && time.Since(s.settled) < settledFor }
 
 // Acked keeps that the server has recorded a message, or, by the ack's code,
 // that it never will. An ack of something unknown is passed over.
 func (s *Spool) Acked(a protocol.Ack) error {
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
-	if s.settled {
+	if s.isSettled() {
 		return nil // of a status, which is not kept
 	}
 	if ok, err := s.ackedReport(a.ID); ok || err != nil {
@@ -187,6 +195,7 @@ func (s *Spool) progress(hop string) (progress, error) {
 		return g, unknown("hop", hop)
 	}
 	err := s.disk.readJSON(path.Join("progress", hop+".json"), &g)
+	s.doubted = s.doubted || errors.Is(err, ErrDamaged)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 		return progress{}, nil
 	}

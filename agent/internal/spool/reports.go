@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"illumi/protocol"
 )
@@ -30,7 +31,7 @@ func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
 	}
 	s.progressMu.Lock()
 	defer s.progressMu.Unlock()
-	s.settled = false
+	s.settled = time.Time{}
 	list, err := s.reports()
 	if err != nil {
 		m, merr := reportMessage(r)
@@ -58,6 +59,7 @@ func (s *Spool) Report(r protocol.Report) (protocol.Message, error) {
 func (s *Spool) reports() ([]protocol.Report, error) {
 	var list []protocol.Report
 	err := s.disk.readJSON(reportsFile, &list)
+	s.doubted = s.doubted || errors.Is(err, ErrDamaged)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 		return nil, nil
 	}

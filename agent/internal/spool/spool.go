@@ -83,12 +83,16 @@ type Spool struct {
 
 	inboxMu    sync.Mutex // inbox/
 	progressMu sync.Mutex // progress/ and the reports
-	settled    bool       // for certain no message waits for its ack; under progressMu
-	boxMu      sync.Mutex // takes/, outbox/, sent/: whoever seals, moves or erases
-	suspect    map[string]bool
-	sentAt     map[string]time.Time // when this process kept an item's receipt
-	returned   map[string]bool      // moved from sent to outbox, not yet seen by Watch
-	repeated   map[string]bool      // moved from sent to outbox by this process
+	// settled is when a whole and good reading found no message that waits for its
+	// ack, and since when none came; doubted, that a reading was not good. Both
+	// are under progressMu.
+	settled  time.Time
+	doubted  bool
+	boxMu    sync.Mutex // takes/, outbox/, sent/: whoever seals, moves or erases
+	suspect  map[string]bool
+	sentAt   map[string]time.Time // when this process kept an item's receipt
+	returned map[string]bool      // moved from sent to outbox, not yet seen by Watch
+	repeated map[string]bool      // moved from sent to outbox by this process
 }
 
 var folders = []string{"inbox", "takes", "outbox", "sent", "outbox-damaged", asideDir, "progress", "journal"}

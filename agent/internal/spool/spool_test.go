@@ -380,6 +380,24 @@ func TestNotes_AfterNothingWaited(t *testing.T) {
 	pending()
 }
 
+// What could not be read well may hold a message.
+func TestNotes_ABadReadingSettlesNothing(t *testing.T) {
+	s := open(t, Options{})
+	note, err := s.Note(protocol.TypeHeard, protocol.Progress{Hop: id(1), Epoch: 1, At: noon})
+	must(t, err)
+	file := s.abs("progress/" + id(1) + ".json")
+	must(t, os.Rename(file, file+".away"))
+	must(t, os.Mkdir(file, 0o700))
+	if list, err := s.Pending(); err != nil || len(list) != 0 {
+		t.Fatalf("pending %+v %v", list, err)
+	}
+	must(t, os.Remove(file))
+	must(t, os.Rename(file+".away", file))
+	if list, err := s.Pending(); err != nil || len(list) != 1 || list[0].ID != note.ID {
+		t.Errorf("the card reads well again, and pending is %+v %v", list, err)
+	}
+}
+
 func TestJournal(t *testing.T) {
 	s := open(t, Options{})
 	var v map[string]int

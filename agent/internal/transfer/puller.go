@@ -141,8 +141,9 @@ func (p *Puller) Run(ctx context.Context) error {
 // runOnce asks for offers and fetches what is due. It returns how long there
 // is nothing to do. What was reserved is fetched even when asking fails.
 func (p *Puller) runOnce(ctx context.Context) (wait time.Duration, err error) {
+	err = p.ask(ctx)
 	wait = beat.Next(p.o.Poll)
-	if err = p.ask(ctx); err != nil {
+	if err != nil {
 		wait = max(p.asking.Next(), retryAfter(err))
 		if IsAuth(err) {
 			return hourly, err
