@@ -115,9 +115,9 @@ func TestGPIO_LostEdgeIsSeenByItsLevel(t *testing.T) {
 		g := openBench(t, b, GPIOOptions{Wiring: wired(t, nil)})
 		synctest.Wait()
 		b.level(5, false, true)
-		time.Sleep(quietWait + Stable + ms)
+		time.Sleep(quietWait*3/2 + Stable + ms)
 		b.level(5, true, true)
-		time.Sleep(quietWait + Stable + ms)
+		time.Sleep(quietWait*3/2 + Stable + ms)
 		if got := heardBy(g); got != "1v 1^ " {
 			t.Errorf("%q, want a press", got)
 		}
@@ -234,7 +234,7 @@ func TestGPIO_BusyPinIsNamedAndTakenWhenFree(t *testing.T) {
 		b.mu.Lock()
 		b.busy[13] = false
 		b.mu.Unlock()
-		time.Sleep(lastRetry + quietWait)
+		time.Sleep(lastRetry + quietWait*3/2)
 		g.Recording(true)
 		if err := part(g, "red"); err != nil || !b.shines(13) {
 			t.Errorf("once it is free: %v, red %v", err, b.shines(13))
