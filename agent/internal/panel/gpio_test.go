@@ -339,6 +339,7 @@ func TestGPIO_FailedLampComesBack(t *testing.T) {
 		if err := part(g, "light"); err != nil || number(t, chip, 0, "duty_cycle") != pwmPeriod {
 			t.Errorf("%v, %d", err, number(t, chip, 0, "duty_cycle"))
 		}
+		time.Sleep(quietWait * 3 / 2)
 		select {
 		case <-g.Changes():
 		default:
