@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -233,6 +234,7 @@ func (g *GPIO) faultLocked(part string, err error) {
 func (g *GPIO) tell() {
 	g.mu.Lock()
 	s, words := g.status, ""
+	s.Faults = slices.Clone(s.Faults) // a light may fail meanwhile
 	for _, f := range s.Faults {
 		words += f.Part + ": " + f.Err.Error() + "; "
 	}
