@@ -35,7 +35,9 @@ func (f *fileSurface) size() image.Point { return f.at }
 func (f *fileSurface) dpi() float64      { return 0 }
 func (f *fileSurface) light(light) error { return nil }
 func (f *fileSurface) plugged(bool) bool { return true }
-func (f *fileSurface) Close() error      { return nil }
+
+// Close has nothing to give back.
+func (f *fileSurface) Close() error { return nil }
 
 func (f *fileSurface) paint(img *image.RGBA) error {
 	var b bytes.Buffer

@@ -167,4 +167,5 @@ func (s *fbSurface) plugged(bool) bool {
 	return err == nil && strings.TrimSpace(string(b)) == s.label
 }
 
+// Close gives the frame buffer back to the console.
 func (s *fbSurface) Close() error { return s.file.Close() }

@@ -160,22 +160,26 @@ func TestContrast(t *testing.T) {
 
 // panel is a screen that can be pulled.
 type panel struct {
-	mu     sync.Mutex
-	there  bool
-	broken error
-	opens  int
-	closed int
-	last   *image.RGBA
-	lights []light
+	closely int // how often it was looked at so
+	mu      sync.Mutex
+	there   bool
+	broken  error
+	opens   int
+	closed  int
+	last    *image.RGBA
+	lights  []light
 }
 
 func (p *panel) name() string      { return "panel" }
 func (p *panel) size() image.Point { return image.Pt(320, 240) }
 func (p *panel) dpi() float64      { return 0 }
 
-func (p *panel) plugged(bool) bool {
+func (p *panel) plugged(closely bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if closely {
+		p.closely++
+	}
 	return p.there
 }
 
@@ -293,6 +297,23 @@ func TestScreen_PulledAndPutBack(t *testing.T) {
 		if shown, _ := p.now(); !s.Present() || !shown {
 			t.Error("what was wanted is not shown again")
 		}
+		if err := s.Blank(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(rescanDark * 3)
+		synctest.Wait()
+		p.mu.Lock()
+		before := p.closely
+		p.mu.Unlock()
+		if err := s.Show("", "Again"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		p.mu.Lock()
+		if p.closely != before+1 {
+			t.Errorf("after the dark it was looked at closely %d times, want once", p.closely-before)
+		}
+		p.mu.Unlock()
 		p.plug(false, nil)
 		time.Sleep(rescanLit * 3 / 2)
 		p.plug(true, nil)
