@@ -231,9 +231,22 @@ func TestRequest_End(t *testing.T) {
 		})
 	}
 	b.eventually("the report", func() bool { return told(b) })
-	if left := slices.Concat(b.files("inbox/*/*"), b.files("takes/*"), b.files("sent/*")); len(left) != 0 {
-		t.Errorf("left: %v", left)
+	none := func() {
+		t.Helper()
+		if left := slices.Concat(b.files("inbox/*/*"), b.files("takes/*"), b.files("sent/*")); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
 	}
+	none()
+	s.do(func() { s.hidden = true }) // so that a download would be seen under way
+	s.offer(hopID(2), nil, whisper(), picture(t))
+	b.pull()
+	b.eventually("the second offer", func() bool {
+		at, err := b.spool.Cursor("server-1")
+		must(t, err)
+		return at == "2"
+	})
+	none()
 	dir := t.TempDir()
 	copyTree(t, b.dir, dir)
 	b.stop()

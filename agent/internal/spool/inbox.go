@@ -32,7 +32,7 @@ type ready struct {
 // Reserving the same offer again changes nothing; a newer epoch replaces an
 // older one and an older one is refused with ErrStale. A hop beyond the first
 // MaxOpen, or one whose media would not leave the reserve free, is refused with
-// ErrCrowded; the first one never is.
+// ErrCrowded; the first one never is. After Wipe all are refused with ErrOver.
 func (s *Spool) Reserve(o protocol.Offer) (Entry, error) {
 	if err := o.Check(); err != nil {
 		return Entry{}, fmt.Errorf("spool: reserve: %w", err)
@@ -42,6 +42,9 @@ func (s *Spool) Reserve(o protocol.Offer) (Entry, error) {
 	}
 	s.inboxMu.Lock()
 	defer s.inboxMu.Unlock()
+	if s.over.Load() {
+		return Entry{}, ErrOver
+	}
 	old, err := s.entry(o.Hop)
 	known := err == nil
 	switch {

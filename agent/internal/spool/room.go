@@ -137,8 +137,13 @@ func (s *Spool) expireProgress(old time.Time) error {
 }
 
 // Wipe erases all media that the box may lose at the study's end: offers, takes
-// and sent replies. Unsent replies stay until they are sent.
+// and sent replies. Unsent replies stay until they are sent. From here on no
+// offer is reserved, and what is sent is not kept: what a download or an upload
+// under way would still leave on the disk would stay there.
 func (s *Spool) Wipe() error {
+	s.inboxMu.Lock() // an offer that is being reserved is wiped as well
+	s.over.Store(true)
+	s.inboxMu.Unlock()
 	for _, dir := range []string{"takes", asideDir, "sent"} {
 		if err := s.wipe(dir); err != nil {
 			return tell("wipe "+dir, err)

@@ -3,6 +3,8 @@ package spool
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +117,44 @@ func TestWipe_LeavesUnsentReplies(t *testing.T) {
 	must(t, errors.Join(err1, err2))
 	if len(takes) != 0 || len(inbox) != 0 || len(items(t, s)) != 1 {
 		t.Errorf("left %v %v", takes, inbox)
+	}
+}
+
+// What was under way when the study ended leaves nothing behind it.
+func TestWipe_LetsNothingComeAfterIt(t *testing.T) {
+	s := open(t, Options{})
+	o := offer(1, 1, describe(protocol.RoleAudio, sound(1, 100)))
+	_, err := s.Reserve(o)
+	must(t, err)
+	part, err := s.OpenPart(t.Context(), o.Hop, o.Files[0])
+	must(t, err)
+	record(t, s, 2, 1, sound(2, 100), nil)
+	it, err := s.Seal(draft(s, 2, 1, false))
+	must(t, err)
+	must(t, s.Wipe())
+	if _, err := s.Reserve(o); !errors.Is(err, ErrOver) {
+		t.Errorf("an offer after the end: %v", err)
+	}
+	_, err = part.Write(sound(1, 100))
+	must(t, err)
+	if part.Commit() == nil {
+		t.Error("a download is kept after the end")
+	}
+	if err := part.Close(); err != nil {
+		t.Error(err)
+	}
+	if again, err := s.OpenPart(t.Context(), o.Hop, o.Files[0]); !errors.Is(err, ErrUnknown) {
+		t.Errorf("a download begins after the end: %v %v", again, err)
+	}
+	must(t, s.Sent(it.ID, receipt(it)))
+	for _, folder := range []string{"inbox", "takes", "outbox", "sent"} {
+		left, err := os.ReadDir(filepath.Join(s.o.Dir, folder))
+		must(t, err)
+		for _, e := range left {
+			if e.Name() != filepath.Base(cursorName) {
+				t.Errorf("left in %s: %s", folder, e.Name())
+			}
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *Spool) beside(id, name string, v any) error {
 }
 
 // Sent keeps the receipt, synced, and only then moves the item out of the
-// outbox. Repeating it is fine.
+// outbox. Repeating it is fine. After Wipe it does not stay.
 func (s *Spool) Sent(id string, r protocol.Receipt) error {
 	if !protocol.ValidID(id) || r.Reply != id {
 		return unknown("reply", id)
@@ -92,6 +92,9 @@ func (s *Spool) Sent(id string, r protocol.Receipt) error {
 	}
 	if err := s.moveToSent(from, to); err != nil {
 		return tell("keep a receipt", err)
+	}
+	if s.over.Load() {
+		return tell("erase a sent reply", s.eraseSent(id))
 	}
 	s.sentAt[id] = time.Now()
 	return nil

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -42,6 +43,8 @@ var (
 	ErrDamaged = errors.New("damaged on the disk")
 	// ErrStale: a newer offer of the same hop is known.
 	ErrStale = errors.New("spool: a newer offer of this hop is known")
+	// ErrOver: the study ended, and the box takes no more of it.
+	ErrOver = errors.New("spool: the study has ended")
 	// ErrCrowded: the box holds as many offers as it can.
 	ErrCrowded = errors.New("spool: no room for another offer")
 	// ErrUnknown: there is no such hop, take or reply here.
@@ -80,6 +83,7 @@ type Spool struct {
 	o    Options
 	disk *disk
 	lock *os.File
+	over atomic.Bool // wiped by this process
 
 	inboxMu    sync.Mutex // inbox/
 	progressMu sync.Mutex // progress/ and the reports

@@ -228,7 +228,7 @@ func (p *Puller) note(o protocol.Offer, asked time.Time) error {
 			return err
 		}
 		switch _, err := p.o.Spool.Reserve(o); {
-		case errors.Is(err, spool.ErrStale):
+		case errors.Is(err, spool.ErrStale), errors.Is(err, spool.ErrOver):
 			return nil
 		case errors.Is(err, spool.ErrCrowded):
 			p.all.Store(true) // the rest is left for later: the cursor passes it
