@@ -47,6 +47,9 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 		return p.stateTrouble(c.StateDir, err)
 	}
 	defer func() { err = errors.Join(err, sp.Close()) }()
+	if err := p.own(sp, c, log); err != nil {
+		return err
+	}
 	client, err := transfer.New(transfer.Options{Server: c.Server, Secret: string(c.Secret), Board: b.board.serial, Plain: c.Plain})
 	if err != nil {
 		return err
@@ -77,6 +80,21 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 		b.started(d)
 	}
 	return p.stateTrouble(c.StateDir, d.Run(ctx))
+}
+
+// own takes the state directory for this box. What was an earlier one's, in
+// another home or another study, is cleared away before anything is shown.
+func (p *program) own(sp *spool.Spool, c config.Config, log *slog.Logger) error {
+	begun, err := sp.Own(c.Device, filepath.Base(clipsDir(c.StateDir))) // somebody there may have spoken them
+	switch {
+	case err != nil && begun.Anew:
+		return p.stateTrouble(c.StateDir, err)
+	case err != nil:
+		log.Error("it could not be noted whose the state directory is", "error", err)
+	case begun.Anew:
+		log.Warn("the card was another box's, which is erased", "unsent", begun.Aside)
+	}
+	return nil
 }
 
 func statusFile(state string) string { return filepath.Join(state, "status.json") }

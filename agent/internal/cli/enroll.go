@@ -11,19 +11,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"illumi/agent/internal/config"
+	"illumi/agent/internal/spool"
 	"illumi/agent/internal/transfer"
 	"illumi/protocol"
 )
 
 func (p *program) enrollCommand() *cobra.Command {
 	var name, installer string
-	var again, noTest bool
+	var again, setAside, noTest bool
 	c := &cobra.Command{
 		Use:   "enroll URL CODE",
 		Short: "Make this machine a box of a server",
@@ -50,9 +52,8 @@ waits on the box, which never leaves it.
 				return &failure{code: exitHardware, text: "This machine has neither a serial number nor a machine id.",
 					next: "Run: systemd-machine-id-setup"}
 			}
-			if cfg.Enrolled() == nil && !again {
-				return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".",
-					next: "To enrol it anew, add --again."}
+			if err := p.mayAgain(cfg, again, setAside, "add --again"); err != nil {
+				return err
 			}
 			h, err := hardwareBeside(file)
 			if err == nil {
@@ -78,8 +79,33 @@ waits on the box, which never leaves it.
 	c.Flags().StringVar(&name, "name", "", "the box's `NAME` (default: the one the code was made for)")
 	c.Flags().StringVar(&installer, "installer", "", "`NAME` of who stands at the box, for the record of its test")
 	c.Flags().BoolVar(&noTest, "no-test", false, "leave out the spoken test and the practice whisper, for preparing many boxes")
-	c.Flags().BoolVar(&again, "again", false, "enrol a box anew that is enrolled already")
+	c.Flags().BoolVar(&again, "again", false, "enrol a box anew that is enrolled already, for another home or study; what it held is erased")
+	c.Flags().BoolVar(&setAside, "set-aside", false, "with --again: even where answers were never sent; they are kept on the card")
 	return c
+}
+
+// mayAgain says why a box cannot become another one yet. An answer that somebody
+// was thanked for is sent by the box that got it, or by none.
+func (p *program) mayAgain(cfg config.Config, again, setAside bool, how string) error {
+	if cfg.Enrolled() != nil {
+		return nil
+	}
+	f := &failure{code: exitFailed}
+	if !again {
+		f.text = "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + "."
+		f.next = "To make it another box, " + how + ". What it holds of this one is erased then."
+		return f
+	}
+	unsent, before, err := spool.Unsent(cfg.StateDir)
+	if err != nil {
+		return p.stateTrouble(cfg.StateDir, err)
+	}
+	if unsent == 0 || setAside {
+		return nil
+	}
+	f.text = "Answers on this box that its server does not have yet: " + strconv.Itoa(unsent) + ". As another box it cannot send them."
+	f.next = "Let it reach " + cfg.Server + " until \"illumi-agent status\" shows none waiting. Where that cannot be, enrol it with --again --set-aside: they are kept in " + before + ", for the researcher."
+	return f
 }
 
 func twoArgs(cmd *cobra.Command, args []string) error {

@@ -219,8 +219,8 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile, patience
 		if p.sameBox(cfg, "", []string{b.Server, b.Code}) == nil {
 			return p.fact("Code", "this box was enrolled with it already")
 		}
-		if !b.Again {
-			return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".", next: "To enrol it anew, write again: yes into illumi.yaml."}
+		if err := p.mayAgain(cfg, b.Again, false, "write again: yes into illumi.yaml"); err != nil {
+			return err
 		}
 	}
 	board := p.realBoard()

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"illumi/agent/internal/config"
 	"illumi/agent/internal/spool"
 )
 
@@ -44,5 +46,35 @@ func TestStateTrouble(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
 		t.Error("nothing was begun, so the errors are others")
+	}
+}
+
+// What an earlier box said and recorded is not heard from the next one, and the
+// same box keeps it.
+func TestOwn_ClipsOfAnotherHome(t *testing.T) {
+	p, state := &program{}, t.TempDir()
+	clip := filepath.Join(clipsDir(state), "own", "new.wav")
+	if err := os.MkdirAll(filepath.Dir(clip), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(clip, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := spool.Open(spool.Options{Dir: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // only its lock
+	for n, c := range []struct {
+		device string
+		there  bool
+	}{{"a", true}, {"a", true}, {"b", false}} {
+		id := config.Identity{Device: c.device}
+		if err := p.own(s, config.Config{Identity: id, StateDir: state}, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(clip); (err == nil) != c.there {
+			t.Errorf("start %d: %v", n, err)
+		}
 	}
 }

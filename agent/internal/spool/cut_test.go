@@ -125,7 +125,7 @@ type scenario struct {
 }
 
 func TestCuts(t *testing.T) {
-	for _, sc := range scenarios() {
+	for _, sc := range append(scenarios(), anotherHome()) {
 		for _, mode := range []string{"one step fails", "killed", "power cut"} {
 			t.Run(sc.name+"/"+mode, func(t *testing.T) {
 				for at := 0; ; at++ {

@@ -7,6 +7,7 @@
 //	outbox/<reply>/       sealed replies: manifest.json, audio.*, image.*
 //	sent/<reply>/         the same with receipt.json; the last few, for a week
 //	outbox-damaged/       replies whose bytes are not what was sealed
+//	outbox-before/        replies that another box of this card never sent, see Own
 //	takes-damaged/        recordings that could not be read, for as long as a take
 //	progress/<hop>.json   what happened to a hop, and what the server knows of it
 //	journal/<key>.json    small state of the program
@@ -249,7 +250,7 @@ func (s *Spool) sweep(dir string) error {
 	for _, name := range names {
 		gone := orphan(name)
 		if dir == "." { // other programs write here as well
-			gone = strings.HasPrefix(name, trialPrefix)
+			gone = strings.HasPrefix(name, trialPrefix) || strings.HasPrefix(name, gonePrefix)
 		}
 		if !gone {
 			continue
