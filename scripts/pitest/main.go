@@ -35,6 +35,7 @@ type rig struct {
 	w       *world.World
 	r       *world.Researcher
 	project string
+	started []string // whispers
 	deb     string
 	dir     string // of what is kept: sounds, pictures, logs
 	cuts    int
@@ -74,6 +75,7 @@ var steps = []step{
 	{"latency", "a press is seen within 100 ms while an answer is sent", latency, false, false},
 	{"idle", "memory, processor time and wake-ups of an idle box", idle, false, false},
 	{"power", "power is cut at random moments; nothing is lost and nothing comes twice", power, false, false},
+	{"move", "the study ends, and the card becomes another box in another home", move, false, false},
 	{"remove", "upgrade keeps the identity, purge takes it", remove, false, false},
 }
 

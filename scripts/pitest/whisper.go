@@ -49,7 +49,11 @@ func (r *rig) start(ctx context.Context, title string, boxes ...string) (string,
 	if s.Image, err = r.r.Upload(ctx, world.Upload{Path: r.file("face.jpg"), Role: "image"}); err != nil {
 		return "", err
 	}
-	return r.r.Start(ctx, r.project, s)
+	id, err := r.r.Start(ctx, r.project, s)
+	if err == nil {
+		r.started = append(r.started, id)
+	}
+	return id, err
 }
 
 // whisper goes round a chain of the Pi and a neighbour, and is looked at there.

@@ -203,6 +203,12 @@ func (r *Researcher) AskBox(ctx context.Context, box string, kind protocol.Messa
 	return err
 }
 
+// EndBox asks a box to erase the study, as somebody who typed its name.
+func (r *Researcher) EndBox(ctx context.Context, box, name string) error {
+	_, err := r.post(ctx, "/boxes/"+box+"/end", url.Values{"typed": {name}})
+	return err
+}
+
 // AddOldBox makes a box of the first generation, which may come from networks.
 func (r *Researcher) AddOldBox(ctx context.Context, name, networks string) error {
 	_, err := r.post(ctx, "/boxes/first-generation", url.Values{"name": {name}, "networks": {networks}})
