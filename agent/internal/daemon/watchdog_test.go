@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,5 +167,28 @@ func TestWatchdog_TellsHowItIs(t *testing.T) {
 	b.phase(flow.New)
 	if m := next(t, told, "STATUS="); m != "STATUS=a whisper waits to be heard; connected" {
 		t.Error(m)
+	}
+}
+
+// Away from rest no word goes to the manager that the disk has not answered for.
+func TestWatchdog_AsksTheDiskEachTimeInATurn(t *testing.T) {
+	told := manager(t, 60*time.Millisecond)
+	s := newServer(t)
+	var asked atomic.Int64
+	b := ready(t, t.TempDir(), s, func(o *Options) { o.answers = func() error { asked.Add(1); return nil } })
+	b.online()
+	s.offer(hopID(1), nil, whisper())
+	b.pull()
+	b.phase(flow.New)
+	b.looped()
+	for len(told) > 0 {
+		<-told
+	}
+	before, words := asked.Load(), int64(9)
+	for range words {
+		next(t, told, "WATCHDOG=1")
+	}
+	if n := asked.Load() - before; n < words-2 { // two questions may have been under way
+		t.Errorf("%d questions for %d words", n, words)
 	}
 }
