@@ -39,9 +39,9 @@ func (r *rig) box(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d, ok := list[boxName]
+	d, ok := list[r.name]
 	if !ok {
-		return "", fmt.Errorf("the server knows no %q", boxName)
+		return "", fmt.Errorf("the server knows no %q", r.name)
 	}
 	return d.ID, nil
 }

@@ -27,7 +27,7 @@ var pythonClient []byte
 // idle measures the box while nothing happens, beside a well-known Go agent and
 // a Python client where the machine has them.
 func idle(ctx context.Context, r *rig) error {
-	if err := errors.Join(r.awake(ctx, 1), r.forward(ctx, r.w.Port())); err != nil {
+	if err := r.forward(ctx, r.w.Port()); err != nil {
 		return err
 	}
 	if _, err := r.vm.do(ctx, "push", r.probe, "/root/probe"); err != nil {

@@ -35,6 +35,7 @@ type rig struct {
 	w       *world.World
 	r       *world.Researcher
 	project string
+	name    string   // the emulated box's at the server
 	started []string // whispers
 	deb     string
 	dir     string // of what is kept: sounds, pictures, logs
@@ -43,7 +44,7 @@ type rig struct {
 	probe   string // the program that measures in the guest
 }
 
-// step is one test; each begins with an idle box.
+// step is one test; each begins with an idle box that may be seen and heard.
 type step struct {
 	name   string
 	what   string
@@ -55,6 +56,9 @@ type step struct {
 // run begins at rest: a practice turn that somebody began ends with a restart.
 func (s step) run(ctx context.Context, r *rig) error {
 	if !s.asIs {
+		if err := r.awake(ctx, 1); err != nil { // at whatever hour this runs
+			return err
+		}
 		if _, err := r.vm.run(ctx, "systemctl restart illumi-agent"); err != nil {
 			return err
 		}
@@ -80,7 +84,7 @@ var steps = []step{
 }
 
 func run(ctx context.Context) (err error) {
-	r := rig{camera: "pi-camera"}
+	r := rig{camera: "pi-camera", name: boxName}
 	tool := flag.String("pi-vm", "", "the pi-vm command")
 	beside := flag.String("beside", "", "where pi-vm is looked for first")
 	bin := flag.String("bin", "bin", "folder of the programs for this machine")

@@ -44,6 +44,13 @@ func move(ctx context.Context, r *rig) error {
 	if err := r.nothingOf(ctx, id); err != nil {
 		return fmt.Errorf("after the end: %w", err)
 	}
+	if err := r.r.RemoveBox(ctx, box); err != nil {
+		return err
+	}
+	// The box learns that it is refused, which is nothing to its successor.
+	if _, err := r.vm.run(ctx, "systemctl restart illumi-agent; sleep 5"); err != nil {
+		return err
+	}
 	code, err := r.w.Code(ctx, movedName)
 	if err != nil {
 		return err
@@ -53,6 +60,7 @@ func move(ctx context.Context, r *rig) error {
 		return err
 	}
 	fmt.Print(indent(out))
+	r.name = movedName
 	if !strings.Contains(out, "code 0") {
 		return fmt.Errorf("enroll --again failed:\n%s", out)
 	}
@@ -62,8 +70,15 @@ func move(ctx context.Context, r *rig) error {
 	if _, err := r.vm.until(ctx, time.Minute, "IDLE"); err != nil {
 		return err
 	}
-	if err := r.nothingOf(ctx, id); err != nil {
-		return fmt.Errorf("in the new home: %w", err)
+	out, err = r.vm.run(ctx, "cd "+stateDir+" && grep -rlE '"+id+"|"+box+"|device_revoked' . ; find . -name anew.json -o -name '.gone-*'; illumi-agent status | grep -i refused; true")
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(out) != "" {
+		return fmt.Errorf("in the new home is of the old one:\n%s", out)
+	}
+	if err := r.awake(ctx, 1); err != nil {
+		return err
 	}
 	if _, err := r.start(ctx, "The new home", movedName); err != nil {
 		return err

@@ -46,7 +46,7 @@ func power(ctx context.Context, r *rig) error {
 	line.Rate = 40_000 // sending takes a while, so that it can be cut
 	go line.Serve()
 	defer func() { _ = line.Close() }() // it ends with the test
-	if err := errors.Join(r.awake(ctx, 1), r.forward(ctx, line.Port())); err != nil {
+	if err := r.forward(ctx, line.Port()); err != nil {
 		return err
 	}
 	if d.neighbour, err = r.w.EnrolBox(ctx, "Next door"); err != nil {

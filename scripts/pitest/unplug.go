@@ -51,9 +51,6 @@ var stations = []string{"IDLE", "NEW", "PLAYING", "INVITE", "RECORDING", "PHOTO_
 // unplug pulls every part in every state of a turn. The program must go on, the
 // red light must go out and the microphone be closed.
 func unplug(ctx context.Context, r *rig) error {
-	if err := r.awake(ctx, 1); err != nil {
-		return err
-	}
 	for _, p := range plugs {
 		for _, at := range stations {
 			if err := r.pull(ctx, p, at); err != nil {

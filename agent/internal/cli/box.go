@@ -47,7 +47,7 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 		return p.stateTrouble(c.StateDir, err)
 	}
 	defer func() { err = errors.Join(err, sp.Close()) }()
-	if err := p.own(sp, c, log); err != nil {
+	if err := p.beginAnew(sp, c, log); err != nil {
 		return err
 	}
 	client, err := transfer.New(transfer.Options{Server: c.Server, Secret: string(c.Secret), Board: b.board.serial, Plain: c.Plain})
@@ -82,19 +82,16 @@ func (p *program) box(ctx context.Context, c config.Config, b parts, log *slog.L
 	return p.stateTrouble(c.StateDir, d.Run(ctx))
 }
 
-// own takes the state directory for this box. What was an earlier one's, in
-// another home or another study, is cleared away before anything is shown.
-func (p *program) own(sp *spool.Spool, c config.Config, log *slog.Logger) error {
-	begun, err := sp.Own(c.Device, filepath.Base(clipsDir(c.StateDir))) // somebody there may have spoken them
-	switch {
-	case err != nil && begun.Anew:
-		return p.stateTrouble(c.StateDir, err)
-	case err != nil:
-		log.Error("it could not be noted whose the state directory is", "error", err)
-	case begun.Anew:
-		log.Warn("the card was another box's, which is erased", "unsent", begun.Aside)
+// beginAnew clears away what an earlier box of this card left, in another home
+// or another study, before anything of it is shown.
+func (p *program) beginAnew(sp *spool.Spool, c config.Config, log *slog.Logger) error {
+	status := filepath.Base(statusFile(c.StateDir))
+	clips := filepath.Base(clipsDir(c.StateDir)) // somebody there may have spoken them
+	begun, aside, err := sp.BeginAnew(c.Device, clips, status, status+".new")
+	if err == nil && begun {
+		log.Warn("this is a new box; what an earlier one left is erased", "answers_set_aside", aside)
 	}
-	return nil
+	return p.stateTrouble(c.StateDir, err)
 }
 
 func statusFile(state string) string { return filepath.Join(state, "status.json") }

@@ -41,7 +41,7 @@ const exitCodes = `Exit codes:
   2  the command was typed wrongly
   3  this box is not enrolled
   4  the server refused
-  5  the server could not be reached
+  5  the server could not be reached, or answers to it still wait
   6  hardware is missing`
 
 // Stdio is where the program reads and writes.

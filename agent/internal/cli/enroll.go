@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"illumi/agent/internal/config"
+	"illumi/agent/internal/daemon"
 	"illumi/agent/internal/spool"
 	"illumi/agent/internal/transfer"
 	"illumi/protocol"
@@ -62,7 +63,7 @@ waits on the box, which never leaves it.
 			if err != nil {
 				return err
 			}
-			e := enrolment{typed: args[0], code: args[1], name: name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: b,
+			e := enrolment{typed: args[0], code: args[1], name: name, plain: cfg.Plain, setAside: setAside, state: cfg.StateDir, file: file, board: b,
 				caps: p.bareCapabilities(file)}
 			if err := p.enroll(cmd.Context(), e); err != nil {
 				return err
@@ -84,27 +85,37 @@ waits on the box, which never leaves it.
 	return c
 }
 
-// mayAgain says why a box cannot become another one yet. An answer that somebody
-// was thanked for is sent by the box that got it, or by none.
+// mayAgain says why a box cannot become another one, or not yet.
 func (p *program) mayAgain(cfg config.Config, again, setAside bool, how string) error {
 	if cfg.Enrolled() != nil {
 		return nil
 	}
-	f := &failure{code: exitFailed}
 	if !again {
-		f.text = "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + "."
-		f.next = "To make it another box, " + how + ". What it holds of this one is erased then."
-		return f
+		return &failure{code: exitFailed, text: "This machine is enrolled already, as " + cfg.Name + " at " + cfg.Server + ".",
+			next: "To make it another box, " + how + ". What it holds of this one is erased then."}
 	}
-	unsent, before, err := spool.Unsent(cfg.StateDir)
-	if err != nil {
-		return p.stateTrouble(cfg.StateDir, err)
-	}
-	if unsent == 0 || setAside {
+	if setAside {
 		return nil
 	}
-	f.text = "Answers on this box that its server does not have yet: " + strconv.Itoa(unsent) + ". As another box it cannot send them."
-	f.next = "Let it reach " + cfg.Server + " until \"illumi-agent status\" shows none waiting. Where that cannot be, enrol it with --again --set-aside: they are kept in " + before + ", for the researcher."
+	return p.unsent(enrolment{state: cfg.StateDir})
+}
+
+// unsent refuses to begin anew where answers wait: one that somebody was thanked
+// for is sent by the box that got it, or by none.
+func (p *program) unsent(e enrolment) error {
+	n, before, err := spool.Unsent(e.state)
+	if err != nil || n == 0 {
+		return p.stateTrouble(e.state, err)
+	}
+	if e.setAside {
+		return p.fact("Set aside", "%d answers that were never sent; for the researcher, in %s once this box runs", n, before)
+	}
+	f := &failure{code: exitUnreachable, text: "Answers that this box's server does not have yet: " + strconv.Itoa(n) + ". As another box it cannot send them."}
+	keep := "--again --set-aside keeps them in " + before + ", for the researcher."
+	f.next = "Let it reach its server until \"illumi-agent status\" says that none waits, and try again. Where that cannot be: " + keep
+	if r, err := daemon.ReadReport(statusFile(e.state)); err == nil && r.Refusal.Code != "" {
+		f.next = "Its server refuses this box, so they cannot be sent: " + keep
+	}
 	return f
 }
 
@@ -119,6 +130,7 @@ func twoArgs(cmd *cobra.Command, args []string) error {
 type enrolment struct {
 	typed, code, name string
 	plain             bool
+	setAside          bool   // answers that an earlier box never sent
 	state, file       string // directory; configuration
 	board             board
 	caps              protocol.Capabilities
@@ -177,7 +189,10 @@ func (p *program) enroll(ctx context.Context, e enrolment) error {
 		return err
 	}
 	id := config.Identity{Server: server, ServerID: answer.ServerID, Device: answer.Device, Name: answer.Name, Secret: config.Secret(a.Secret)}
-	if err := config.Save(e.file, id, e.plain); err != nil {
+	if err := p.unsent(e); err != nil { // somebody may have answered meanwhile
+		return p.stepFailed("Written", err)
+	}
+	if err := errors.Join(spool.MarkAnew(e.state, id.Device), config.Save(e.file, id, e.plain)); err != nil {
 		return p.stepFailed("Written", err)
 	}
 	// The key lives in the configuration now. That this code was used stays.
@@ -283,15 +298,16 @@ func attemptFile(state string) string { return filepath.Join(state, "enrolling")
 // is known from another one.
 func usedFile(state string) string { return filepath.Join(state, "enrolled") }
 
-// used reports whether a box of this state directory was enrolled with a code.
-func (p *program) used(state, code string) (bool, error) {
-	for _, name := range []string{usedFile(state), attemptFile(state)} {
-		a, err := readAttempt(name)
-		if err != nil || a.Code == codeSum(code) {
-			return err == nil, err
-		}
+// used reports whether the box of a configuration was enrolled with a code. An
+// attempt counts where its key is the box's own: the power was cut before it was
+// noted that all was done.
+func (p *program) used(c config.Config, code string) (bool, error) {
+	done, err := readAttempt(usedFile(c.StateDir))
+	if err != nil || done.Code == codeSum(code) {
+		return err == nil, err
 	}
-	return false, nil
+	last, err := readAttempt(attemptFile(c.StateDir))
+	return err == nil && last.Code == codeSum(code) && last.Secret == string(c.Secret), err
 }
 
 // readAttempt reads one; a file that is not there or not one is an empty one.

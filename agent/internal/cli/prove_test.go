@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -247,5 +249,49 @@ func TestWhileStopped(t *testing.T) {
 	}
 	if err := b.whileStopped(t.Context(), t.TempDir(), func() error { return nil }); err != nil {
 		t.Errorf("a box that does not run: %v", err)
+	}
+}
+
+// Somebody says their story while the box is being enrolled for another home:
+// the box stays what it was until that is sent, and the same command goes on.
+func TestEnroll_AnAnswerMeanwhile(t *testing.T) {
+	b := newFreshBox(t)
+	answer := filepath.Join(b.root, "var/lib/illumi-agent/outbox/01930d5e-7c1a-7000-8000-000000000001")
+	asked := 0
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == protocol.PathEnroll {
+			if asked++; asked == 2 {
+				if err := os.MkdirAll(answer, 0o700); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		b.server.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	file := filepath.Join(b.root, "etc/illumi/agent.yaml")
+	enroll := func(want int, args ...string) string {
+		t.Helper()
+		b.out.Reset()
+		b.err.Reset()
+		if code := b.run(t.Context(), append([]string{"enroll", front.URL, "ABCDE-FGHJK", "--no-test"}, args...)); code != want {
+			t.Fatalf("code %d\n%s%s", code, b.out.String(), b.err.String())
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	b.service = func(context.Context) error { return nil }
+	before := enroll(0)
+	if now := enroll(exitUnreachable, "--again"); now != before || !strings.Contains(b.err.String(), "As another box it cannot send them") {
+		t.Errorf("the box became another one\n%s", b.err.String())
+	}
+	if err := os.Remove(answer); err != nil { // it was sent
+		t.Fatal(err)
+	}
+	if now := enroll(0, "--again"); now == before {
+		t.Error("the same command did not go on")
 	}
 }

@@ -219,7 +219,7 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile, patience
 		if p.sameBox(cfg, "", []string{b.Server, b.Code}) == nil {
 			return p.fact("Code", "this box was enrolled with it already")
 		}
-		if err := p.mayAgain(cfg, b.Again, false, "write again: yes into illumi.yaml"); err != nil {
+		if err := p.mayAgain(cfg, b.Again, b.SetAside, "write again: yes into illumi.yaml"); err != nil {
 			return err
 		}
 	}
@@ -227,7 +227,7 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile, patience
 	if board.serial == "" {
 		return &failure{code: exitHardware, text: "This machine has neither a serial number nor a machine id.", next: "Run: systemd-machine-id-setup"}
 	}
-	e := enrolment{typed: b.Server, code: strings.TrimSpace(b.Code), name: b.Name, plain: cfg.Plain, state: cfg.StateDir, file: file, board: board, caps: p.bareCapabilities(file)}
+	e := enrolment{typed: b.Server, code: strings.TrimSpace(b.Code), name: b.Name, plain: cfg.Plain, setAside: b.SetAside, state: cfg.StateDir, file: file, board: board, caps: p.bareCapabilities(file)}
 	pause := retry.Backoff{Min: 2 * time.Second, Max: 15 * time.Second}
 	until := time.Now().Add(patience)
 	for {

@@ -199,7 +199,7 @@ func (p *program) sameBox(c config.Config, name string, args []string) error {
 		same = same && ok && clean == c.Name
 	}
 	if same {
-		if same, err = p.used(c.StateDir, code); err != nil {
+		if same, err = p.used(c, code); err != nil {
 			return fmt.Errorf("look up the code of this box: %w", err)
 		}
 	}

@@ -49,32 +49,39 @@ func TestStateTrouble(t *testing.T) {
 	}
 }
 
-// What an earlier box said and recorded is not heard from the next one, and the
-// same box keeps it.
-func TestOwn_ClipsOfAnotherHome(t *testing.T) {
+// What an earlier box said, recorded and was refused is not the next one's, and
+// the same box keeps it.
+func TestBeginAnew_WhatOthersWrote(t *testing.T) {
 	p, state := &program{}, t.TempDir()
-	clip := filepath.Join(clipsDir(state), "own", "new.wav")
-	if err := os.MkdirAll(filepath.Dir(clip), 0o700); err != nil {
+	names := []string{filepath.Join(clipsDir(state), "own", "new.wav"), statusFile(state), statusFile(state) + ".new"}
+	if err := os.MkdirAll(filepath.Dir(names[0]), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(clip, nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range names {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := spool.Open(spool.Options{Dir: state})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() }) // only its lock
+	if err := spool.MarkAnew(state, "b"); err != nil {
+		t.Fatal(err)
+	}
 	for n, c := range []struct {
 		device string
 		there  bool
-	}{{"a", true}, {"a", true}, {"b", false}} {
+	}{{"a", true}, {"b", false}, {"b", false}} {
 		id := config.Identity{Device: c.device}
-		if err := p.own(s, config.Config{Identity: id, StateDir: state}, slog.New(slog.DiscardHandler)); err != nil {
+		if err := p.beginAnew(s, config.Config{Identity: id, StateDir: state}, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(clip); (err == nil) != c.there {
-			t.Errorf("start %d: %v", n, err)
+		for _, name := range names {
+			if _, err := os.Stat(name); (err == nil) != c.there {
+				t.Errorf("start %d: %v", n, err)
+			}
 		}
 	}
 }

@@ -22,6 +22,8 @@ type BootFile struct {
 	Server, Code, Name string
 	// Again enrols a box anew that is enrolled already.
 	Again bool
+	// SetAside does so even where answers were never sent.
+	SetAside bool
 	// Hardware becomes box.yaml; nil leaves that as it is.
 	Hardware map[string]any
 }
@@ -77,7 +79,8 @@ func LoadBootFile(name string) (b BootFile, err error) {
 		case "name":
 			b.Name = r.text(key, v)
 		case "again":
-			b.Again = r.yes(key, v)
+			b.SetAside = v == "set-aside"
+			b.Again = b.SetAside || r.yes(key, v)
 		case "hardware":
 			var is bool
 			if b.Hardware, is = v.(map[string]any); !is {

@@ -172,6 +172,7 @@ type Daemon struct {
 	unwell     []protocol.ReportCode
 	badSince   map[protocol.ReportCode]time.Time // monotonic; see passing
 	restarts   int64                             // after power cuts
+	wiping     int64                             // the seq of an end that is to be told once the outbox is empty
 	endBy      string                            // the request that ended the study
 	asking     asking
 	practice   practice

@@ -96,7 +96,22 @@ func (d *Daemon) disk(f flow.Effect) {
 			return // the order comes again until it is done
 		}
 		clear(d.measured)
-		d.step(flow.Event{Kind: flow.KindWiped, Seq: f.Seq})
+		if _, err := d.outbox(); err != nil {
+			d.onDisk("look for answers at the end", err)
+			return
+		}
+		d.wiping = f.Seq
+		d.emptied()
+	}
+}
+
+// emptied tells of the study's end once nothing of it is left: who reads that
+// takes the box away, and an answer that still waited would never be sent.
+func (d *Daemon) emptied() {
+	if d.wiping != 0 && len(d.aside) == 0 {
+		seq := d.wiping
+		d.wiping = 0
+		d.step(flow.Event{Kind: flow.KindWiped, Seq: seq})
 	}
 }
 

@@ -25,7 +25,7 @@ func (d *Daemon) outbox() ([]spool.Item, error) {
 	}
 	d.aside = map[string]spool.Item{}
 	for _, it := range items {
-		if it.Quiet {
+		if it.Quiet || d.state.Phase == flow.Ended { // they are sent all the same
 			d.aside[it.ID] = it
 		}
 	}
@@ -86,6 +86,7 @@ func (d *Daemon) ackedAside(it spool.Item) {
 	d.hurryStatus()
 	d.writeStatus(true)
 	d.puller.WakeAll()
+	d.emptied()
 }
 
 func (d *Daemon) onPushFailed(it spool.Item, err error) {
@@ -123,6 +124,7 @@ func (d *Daemon) onDamaged(b spool.Damaged) { d.post(d.ctx, func() { d.damaged(b
 // again. At the start it is turns that gives it back.
 func (d *Daemon) damaged(b spool.Damaged) {
 	delete(d.aside, b.ID)
+	defer d.emptied()
 	known := slices.Concat(d.state.Unsent, d.sealedOnce)
 	i := slices.IndexFunc(known, func(u flow.Unsent) bool { return u.Reply == b.ID })
 	if b.Hop == "" && i >= 0 { // its manifest cannot say it any more

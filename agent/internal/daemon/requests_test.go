@@ -74,3 +74,42 @@ func TestRequest_CheckThatFailedIsMadeAgain(t *testing.T) {
 		})
 	}
 }
+
+// An answer that waits when the study ends counts as unsent and goes out, and
+// only then the server is told that nothing is left: whoever reads that takes
+// the box away. So also across a restart.
+func TestRequest_EndWithAnAnswerUnsent(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.offer(hopID(1), nil, whisper(), picture(t))
+	b := start(t, t.TempDir(), s, nil)
+	b.online()
+	b.phase(flow.New)
+	s.do(func() { s.down = true })
+	b.record()
+	b.reply()
+	b.until("the seal", func(s flow.State) bool { return len(s.Unsent) == 1 })
+	b.tell(asked(link.End, 1))
+	waits := func() {
+		t.Helper()
+		b.phase(flow.Ended)
+		now, err := b.d.sayNow(t.Context())
+		if err != nil || now.Unsent != 1 || b.now().Wiped || b.reported(protocol.ReportWiped) != 0 {
+			t.Errorf("%d unsent, wiped %v, %d reports, %v", now.Unsent, b.now().Wiped, b.reported(protocol.ReportWiped), err)
+		}
+	}
+	waits()
+	b.stop()
+	b = start(t, b.dir, s, nil)
+	waits()
+	s.do(func() { s.down = false })
+	b.online()
+	b.until("the wiping", func(s flow.State) bool { return s.Wiped })
+	b.eventually("the report", func() bool { return b.reported(protocol.ReportWiped) == 1 })
+	if got := s.snapshot(); got.accepted(hopID(1)) != 1 {
+		t.Error("the answer did not arrive")
+	}
+	if left := slices.Concat(b.files("inbox/*/*"), b.files("takes/*"), b.files("sent/*"), b.files("outbox/*")); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}

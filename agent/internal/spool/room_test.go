@@ -146,6 +146,9 @@ func TestWipe_LetsNothingComeAfterIt(t *testing.T) {
 	if again, err := s.OpenPart(t.Context(), o.Hop, o.Files[0]); !errors.Is(err, ErrUnknown) {
 		t.Errorf("a download begins after the end: %v %v", again, err)
 	}
+	if _, err := s.CreatePhoto(id(2), 1); !errors.Is(err, ErrOver) {
+		t.Errorf("a photo after the end: %v", err)
+	}
 	must(t, s.Sent(it.ID, receipt(it)))
 	for _, folder := range []string{"inbox", "takes", "outbox", "sent"} {
 		left, err := os.ReadDir(filepath.Join(s.o.Dir, folder))

@@ -82,6 +82,9 @@ func (s *Spool) Sent(id string, r protocol.Receipt) error {
 	defer s.boxMu.Unlock()
 	from, to := path.Join("outbox", id), path.Join("sent", id)
 	if !s.disk.exists(from) {
+		if s.over.Load() && s.disk.exists(to) {
+			return tell("erase a sent reply", s.eraseSent(id))
+		}
 		if s.disk.exists(to) {
 			return tell("keep a receipt", errors.Join(s.disk.syncDir("sent"), s.disk.syncDir("outbox")))
 		}

@@ -7,7 +7,7 @@
 //	outbox/<reply>/       sealed replies: manifest.json, audio.*, image.*
 //	sent/<reply>/         the same with receipt.json; the last few, for a week
 //	outbox-damaged/       replies whose bytes are not what was sealed
-//	outbox-before/        replies that another box of this card never sent, see Own
+//	outbox-before/        replies that another box of this card never sent, see BeginAnew
 //	takes-damaged/        recordings that could not be read, for as long as a take
 //	progress/<hop>.json   what happened to a hop, and what the server knows of it
 //	journal/<key>.json    small state of the program
@@ -255,7 +255,12 @@ func (s *Spool) sweep(dir string) error {
 		if !gone {
 			continue
 		}
-		if err := s.disk.remove(path.Join(dir, name)); err != nil {
+		err := s.disk.remove(path.Join(dir, name))
+		if unreadable(err) {
+			s.o.Logger.Warn("an orphan cannot be erased", "error", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

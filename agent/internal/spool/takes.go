@@ -73,6 +73,9 @@ func (s *Spool) createTake(hop string, take int, ext string) (*os.File, error) {
 	}
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
+	if s.over.Load() {
+		return nil, ErrOver
+	}
 	if ext == takeExt && s.disk.exists(name) {
 		return nil, fmt.Errorf("spool: take %d exists: %w", take, fs.ErrExist)
 	}

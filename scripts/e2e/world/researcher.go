@@ -209,6 +209,12 @@ func (r *Researcher) EndBox(ctx context.Context, box, name string) error {
 	return err
 }
 
+// RemoveBox ends a box's right to the server.
+func (r *Researcher) RemoveBox(ctx context.Context, box string) error {
+	_, err := r.post(ctx, "/boxes/"+box+"/revoke", nil)
+	return err
+}
+
 // AddOldBox makes a box of the first generation, which may come from networks.
 func (r *Researcher) AddOldBox(ctx context.Context, name, networks string) error {
 	_, err := r.post(ctx, "/boxes/first-generation", url.Values{"name": {name}, "networks": {networks}})

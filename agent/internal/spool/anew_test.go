@@ -6,19 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"illumi/protocol"
 )
 
-// lived fills a spool of the first device with one of everything: a whisper, a
+// lived fills a spool with one of everything: a whisper, a
 // take, an answer that is unsent, one that is sent, and what the program notes.
 func lived(t *testing.T, s *Spool) {
 	t.Helper()
 	voice := sound(1, 500)
-	if b, err := s.Own(id(901)); err != nil || b.Anew {
-		t.Fatalf("the first device: %+v %v", b, err)
-	}
 	_, err := s.Reserve(offer(1, 1, describe(protocol.RoleAudio, voice)))
 	must(t, err)
 	must(t, s.SaveCursor("server-1", "7"))
@@ -41,6 +39,7 @@ func lived(t *testing.T, s *Spool) {
 	must(t, s.Save("flow", "ENDED"))
 	must(t, os.MkdirAll(s.abs("clips/own"), 0o700))
 	must(t, os.WriteFile(s.abs("clips/own/new.wav"), voice, 0o600))
+	must(t, os.WriteFile(s.abs("status.json"), nil, 0o600))
 }
 
 // seen is every name of the directory that is not the program's own frame.
@@ -48,7 +47,7 @@ func seen(t *testing.T, dir string) string {
 	t.Helper()
 	var names []string
 	must(t, filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
-		if rel, relErr := filepath.Rel(dir, name); relErr == nil && !e.IsDir() && rel != "lock" && rel != "journal/owner.json" {
+		if rel, relErr := filepath.Rel(dir, name); relErr == nil && !e.IsDir() && rel != "lock" && rel != anewName {
 			names = append(names, rel)
 		}
 		return err
@@ -57,18 +56,15 @@ func seen(t *testing.T, dir string) string {
 }
 
 // anotherHome is a card that becomes another device's: with every cut either the
-// new device has nothing of the old one, or it is not yet the owner, and the
-// unsent answer is whole in one place.
+// old box's things are all gone or the next start goes on erasing, and the unsent
+// answer is whole in one place.
 func anotherHome() scenario {
-	return scenario{"another home", lived,
-		func(s *Spool) error { _, err := s.Own(id(902), "clips"); return err },
+	return scenario{"another home", func(t *testing.T, s *Spool) {
+		lived(t, s)
+		must(t, MarkAnew(s.o.Dir, id(902)))
+	},
+		func(s *Spool) error { _, _, err := s.BeginAnew(id(902), "clips", "status.json"); return err },
 		func(t *testing.T, s *Spool, done bool) {
-			var is owner
-			found, err := s.Load(ownerKey, &is)
-			must(t, err)
-			if !found || is.Device != id(902) && (done || is.Device != id(901)) {
-				t.Fatalf("the owner is %+v, done %v", is, done)
-			}
 			list, err := fs.Glob(s.disk.root.FS(), "outbox*/*/"+manifestName)
 			must(t, err)
 			if len(list) != 1 {
@@ -79,7 +75,10 @@ func anotherHome() scenario {
 			for _, f := range it.Files {
 				sameFile(t, s.abs(filepath.Dir(list[0])+"/"+f.Name), sound(1, 500))
 			}
-			if is.Device != id(902) {
+			if s.disk.exists(anewName) {
+				if done {
+					t.Error("the next start would erase again")
+				}
 				return
 			}
 			for _, name := range strings.Split(seen(t, s.o.Dir), "\n") {
@@ -90,54 +89,74 @@ func anotherHome() scenario {
 		}}
 }
 
-func TestOwn_TheSameDeviceKeepsAll(t *testing.T) {
+// A mark for a device that was never written down as the box's does nothing.
+func TestBeginAnew_OnlyForWhoWasEnrolled(t *testing.T) {
 	s := open(t, Options{})
 	lived(t, s)
 	before := seen(t, s.o.Dir)
-	b, err := s.Own(id(901))
-	if err != nil || b.Anew || seen(t, s.o.Dir) != before {
-		t.Errorf("%+v %v\n%s", b, err, seen(t, s.o.Dir))
+	for range 2 {
+		if begun, _, err := s.BeginAnew(id(901)); err != nil || begun || seen(t, s.o.Dir) != before {
+			t.Errorf("%v %v\n%s", begun, err, seen(t, s.o.Dir))
+		}
+		must(t, MarkAnew(s.o.Dir, id(902)))
 	}
 	if n, _, err := Unsent(s.o.Dir); err != nil || n != 1 {
 		t.Errorf("%d unsent, %v", n, err)
 	}
 }
 
-// A directory of a program that did not note its owner is taken as it is.
-func TestOwn_AnOlderProgramsDirectory(t *testing.T) {
+// A mark that cannot be read is one: rather erase twice than show an old home.
+func TestBeginAnew_ADamagedMark(t *testing.T) {
 	s := open(t, Options{})
 	lived(t, s)
-	must(t, s.Delete(ownerKey))
-	before := seen(t, s.o.Dir)
-	if b, err := s.Own(id(902)); err != nil || b.Anew || seen(t, s.o.Dir) != before {
-		t.Errorf("%+v %v", b, err)
+	must(t, os.WriteFile(s.abs(anewName), make([]byte, 20), 0o600))
+	if begun, aside, err := s.BeginAnew(id(902)); err != nil || !begun || aside != 1 || s.disk.exists("journal/flow.json") {
+		t.Errorf("%v %d %v", begun, aside, err)
 	}
 }
 
 // What two boxes of one card never sent is kept of both, and what was damaged too.
-func TestOwn_AThirdHome(t *testing.T) {
+func TestBeginAnew_AThirdHome(t *testing.T) {
 	s := open(t, Options{})
 	lived(t, s)
-	b, err := s.Own(id(902))
-	if err != nil || !b.Anew || b.Aside != 1 {
-		t.Errorf("%+v %v", b, err)
-	}
-	record(t, s, 5, 1, sound(1, 500), nil)
-	it, err := s.Seal(draft(s, 5, 1, false))
-	must(t, err)
-	_, err = s.Quarantine(it, "a test")
-	must(t, err)
-	b, err = s.Own(id(901))
-	if err != nil || !b.Anew || b.Aside != 1 {
-		t.Errorf("%+v %v", b, err)
-	}
-	kept, err := os.ReadDir(s.abs(beforeDir))
-	if err != nil || len(kept) != 2 {
-		t.Errorf("kept %v %v", kept, err)
+	for n, device := range []string{id(902), id(903)} {
+		must(t, MarkAnew(s.o.Dir, device))
+		begun, aside, err := s.BeginAnew(device)
+		if err != nil || !begun || aside != n+1 {
+			t.Errorf("%v %d %v", begun, aside, err)
+		}
+		record(t, s, 5, 1, sound(1, 500), nil)
+		it, err := s.Seal(draft(s, 5, 1, false))
+		must(t, err)
+		_, err = s.Quarantine(it, "a test")
+		must(t, err)
 	}
 	if n, _, err := Unsent(s.o.Dir); err != nil || n != 0 {
 		t.Errorf("%d unsent, %v", n, err)
 	}
+}
+
+// A block of an old card that cannot be freed keeps no box from starting.
+func TestBeginAnew_ABadBlock(t *testing.T) {
+	dir, bad := t.TempDir(), false
+	o := Options{Dir: dir, Fault: func(op Op, name string) error {
+		if bad && op == OpRemove && strings.HasPrefix(name, "takes/") {
+			return syscall.EIO
+		}
+		return nil
+	}}
+	s := open(t, o)
+	lived(t, s)
+	must(t, MarkAnew(dir, id(902)))
+	bad = true
+	begun, _, err := s.BeginAnew(id(902))
+	if takes, terr := s.Takes(); err != nil || !begun || terr != nil || len(takes) != 0 {
+		t.Errorf("%v %v; %v %v", begun, err, takes, terr)
+	}
+	must(t, s.Close())
+	s, err = Open(o)
+	must(t, err)
+	must(t, s.Close())
 }
 
 func TestUnsent_NoDirectory(t *testing.T) {
