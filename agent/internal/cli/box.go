@@ -89,7 +89,7 @@ func (p *program) beginAnew(sp *spool.Spool, c config.Config, log *slog.Logger) 
 	clips := filepath.Base(clipsDir(c.StateDir)) // somebody there may have spoken them
 	begun, aside, err := sp.BeginAnew(c.Device, clips, status, status+".new")
 	if err == nil && begun {
-		log.Warn("this is a new box; what an earlier one left is erased", "answers_set_aside", aside)
+		log.Info("a new box begins; nothing of an earlier one is left", "answers_set_aside", aside)
 	}
 	return p.stateTrouble(c.StateDir, err)
 }
