@@ -70,7 +70,7 @@ func move(ctx context.Context, r *rig) error {
 	if _, err := r.vm.until(ctx, time.Minute, "IDLE"); err != nil {
 		return err
 	}
-	out, err = r.vm.run(ctx, "cd "+stateDir+" && grep -rlE '"+id+"|"+box+"|device_revoked' . ; find . -name anew.json -o -name '.gone-*'; illumi-agent status | grep -i refused; true")
+	out, err = r.vm.run(ctx, "cd "+stateDir+" && grep -rlE '"+id+"|"+box+"|device_revoked' . ; find . -name 'anew-*' -o -name '.gone-*'; illumi-agent status | grep -i refused; true")
 	if err != nil {
 		return err
 	}

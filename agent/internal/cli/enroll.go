@@ -100,6 +100,9 @@ func (p *program) mayAgain(cfg config.Config, again, setAside bool, how string) 
 	return p.unsent(enrolment{state: cfg.StateDir})
 }
 
+// errUnsent is a box that cannot become another one before its answers are sent.
+var errUnsent = errors.New("answers are unsent")
+
 // unsent refuses to begin anew where answers wait: one that somebody was thanked
 // for is sent by the box that got it, or by none.
 func (p *program) unsent(e enrolment) error {
@@ -110,7 +113,7 @@ func (p *program) unsent(e enrolment) error {
 	if e.setAside {
 		return p.fact("Set aside", "%d answers that were never sent; for the researcher, in %s once this box runs", n, before)
 	}
-	f := &failure{code: exitUnreachable, text: "Answers that this box's server does not have yet: " + strconv.Itoa(n) + ". As another box it cannot send them."}
+	f := &failure{code: exitUnreachable, err: errUnsent, text: "Answers that this box's server does not have yet: " + strconv.Itoa(n) + ". As another box it cannot send them."}
 	keep := "--again --set-aside keeps them in " + before + ", for the researcher."
 	f.next = "Let it reach its server until \"illumi-agent status\" says that none waits, and try again. Where that cannot be: " + keep
 	if r, err := daemon.ReadReport(statusFile(e.state)); err == nil && r.Refusal.Code != "" {
@@ -192,7 +195,10 @@ func (p *program) enroll(ctx context.Context, e enrolment) error {
 	if err := p.unsent(e); err != nil { // somebody may have answered meanwhile
 		return p.stepFailed("Written", err)
 	}
-	if err := errors.Join(spool.MarkAnew(e.state, id.Device), config.Save(e.file, id, e.plain)); err != nil {
+	if err := spool.MarkAnew(e.state, id.Device); err != nil { // before it is that device
+		return p.stepFailed("Written", p.stateTrouble(e.state, err))
+	}
+	if err := config.Save(e.file, id, e.plain); err != nil {
 		return p.stepFailed("Written", err)
 	}
 	// The key lives in the configuration now. That this code was used stays.

@@ -295,3 +295,33 @@ func TestEnroll_AnAnswerMeanwhile(t *testing.T) {
 		t.Error("the same command did not go on")
 	}
 }
+
+// The box becomes another one only where its first start will begin anew, and
+// stays what it is where that cannot be noted.
+func TestEnroll_NoIdentityWithoutAMark(t *testing.T) {
+	b := newFreshBox(t)
+	b.service = func(context.Context) error { return nil }
+	file, state := filepath.Join(b.root, "etc/illumi/agent.yaml"), filepath.Join(b.root, "var/lib/illumi-agent")
+	mark := filepath.Join(state, "anew-"+device)
+	enroll := func() int {
+		return b.run(t.Context(), []string{"enroll", b.server.URL, "ABCDE-FGHJK", "--no-test"})
+	}
+	if err := os.MkdirAll(filepath.Join(mark, "in its place"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if code := enroll(); code != exitFailed {
+		t.Errorf("code %d\n%s", code, b.err.String())
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the box is a new one, and the next start does not know")
+	}
+	if err := os.RemoveAll(mark); err != nil {
+		t.Fatal(err)
+	}
+	if code := enroll(); code != 0 {
+		t.Errorf("code %d\n%s", code, b.err.String())
+	}
+	if _, err := os.Stat(mark); err != nil {
+		t.Error(err)
+	}
+}

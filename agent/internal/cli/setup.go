@@ -99,7 +99,10 @@ func (p *program) bootResult(name, note string, err error) error {
 // applyBoot does what the file asks for, in the order in which one step needs
 // the other. note is what is worth knowing although all went well.
 func (p *program) applyBoot(ctx context.Context, b config.BootFile) (note string, err error) {
-	_, file, err := p.load(installed)
+	cfg, file, err := p.load(installed)
+	if err == nil {
+		err = p.answersFirst(ctx, cfg, b)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -144,6 +147,24 @@ func (p *program) applyBoot(ctx context.Context, b config.BootFile) (note string
 	}
 	// A card is prepared here for a home elsewhere.
 	return "The Wi-Fi cannot be seen from here. The box joins it where it can.", p.keepAll(ctx, b.WiFi)
+}
+
+// answersFirst refuses while answers wait on a box that the file makes another
+// one, before anything is changed that they need on their way: the box runs, and
+// this comes again every minute. Where its server is out of reach, the file's
+// Wi-Fi may be that way.
+func (p *program) answersFirst(ctx context.Context, cfg config.Config, b config.BootFile) error {
+	if b.Code == "" || cfg.Enrolled() != nil || p.sameBox(cfg, "", []string{b.Server, b.Code}) == nil {
+		return nil
+	}
+	err := p.mayAgain(cfg, b.Again, b.SetAside, "")
+	if !errors.Is(err, errUnsent) {
+		return nil // said where it is asked for
+	}
+	if p.probe(ctx, cfg.Server, cfg.Plain) != nil {
+		err = errors.Join(err, p.joinFirst(ctx, b.WiFi))
+	}
+	return err
 }
 
 // setCountry lets the radio send, from the next start on: the kernel reads the
@@ -245,7 +266,9 @@ func (p *program) enrolFromFile(ctx context.Context, b config.BootFile, patience
 }
 
 // outOfReach says that the server was not there to be asked.
-func outOfReach(err error) bool { return explain(explainServer(err)).code == exitUnreachable }
+func outOfReach(err error) bool {
+	return !errors.Is(err, errUnsent) && explain(explainServer(err)).code == exitUnreachable
+}
 
 // bareCapabilities is what a box says of itself before its parts are opened; the
 // first connection says more.

@@ -67,13 +67,14 @@ func TestBeginAnew_WhatOthersWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() }) // only its lock
-	if err := spool.MarkAnew(state, "b"); err != nil {
+	const old, fresh = "01930d5e-7c1a-7000-8000-00000000d001", "01930d5e-7c1a-7000-8000-00000000d002"
+	if err := spool.MarkAnew(state, fresh); err != nil {
 		t.Fatal(err)
 	}
 	for n, c := range []struct {
 		device string
 		there  bool
-	}{{"a", true}, {"b", false}, {"b", false}} {
+	}{{old, true}, {fresh, false}, {fresh, false}} {
 		id := config.Identity{Device: c.device}
 		if err := p.beginAnew(s, config.Config{Identity: id, StateDir: state}, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)

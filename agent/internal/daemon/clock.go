@@ -175,6 +175,7 @@ func (d *Daemon) minutely() {
 	}
 	d.watchHealth()
 	d.trySpeaker()
+	d.emptied()
 	if d.unkept {
 		d.save()
 	}

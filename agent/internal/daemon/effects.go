@@ -91,28 +91,29 @@ func (d *Daemon) disk(f flow.Effect) {
 			d.step(flow.Event{Kind: flow.KindDiskOK})
 		}
 	case flow.Wipe:
-		if err := d.spool.Wipe(); err != nil {
-			d.onDisk("wipe", err)
-			return // the order comes again until it is done
-		}
-		clear(d.measured)
-		if _, err := d.outbox(); err != nil {
-			d.onDisk("look for answers at the end", err)
-			return
-		}
 		d.wiping = f.Seq
 		d.emptied()
 	}
 }
 
-// emptied tells of the study's end once nothing of it is left: who reads that
-// takes the box away, and an answer that still waited would never be sent.
+// emptied erases at the study's end, and tells of it once nothing is left: who
+// reads that takes the box away, and an answer that still waited would never be
+// sent. Until then it is done again with each receipt and each minute.
 func (d *Daemon) emptied() {
-	if d.wiping != 0 && len(d.aside) == 0 {
-		seq := d.wiping
-		d.wiping = 0
-		d.step(flow.Event{Kind: flow.KindWiped, Seq: seq})
+	if d.wiping == 0 {
+		return
 	}
+	err := d.spool.Wipe()
+	d.onDisk("wipe", err)
+	clear(d.measured)
+	_, oerr := d.outbox() // those that wait are aside now
+	d.onDisk("look for answers at the end", oerr)
+	if err != nil || oerr != nil || len(d.aside) > 0 {
+		return
+	}
+	seq := d.wiping
+	d.wiping = 0
+	d.step(flow.Event{Kind: flow.KindWiped, Seq: seq})
 }
 
 // onDisk notes a failure that the interaction need not know of: what was to be

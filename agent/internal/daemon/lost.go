@@ -67,6 +67,7 @@ func (d *Daemon) lookAside() {
 // onAcked is told by the pusher once the receipt is on the disk.
 func (d *Daemon) onAcked(it spool.Item, r protocol.Receipt) {
 	d.post(d.ctx, func() {
+		defer d.emptied()
 		if _, aside := d.aside[it.ID]; aside || it.Quiet {
 			d.ackedAside(it)
 			return
@@ -86,7 +87,6 @@ func (d *Daemon) ackedAside(it spool.Item) {
 	d.hurryStatus()
 	d.writeStatus(true)
 	d.puller.WakeAll()
-	d.emptied()
 }
 
 func (d *Daemon) onPushFailed(it spool.Item, err error) {
@@ -117,14 +117,18 @@ func (d *Daemon) refusedReply(it spool.Item, code protocol.Code) {
 	d.writeStatus(true)
 }
 
-func (d *Daemon) onDamaged(b spool.Damaged) { d.post(d.ctx, func() { d.damaged(b) }) }
+func (d *Daemon) onDamaged(b spool.Damaged) {
+	d.post(d.ctx, func() {
+		d.damaged(b)
+		d.emptied()
+	})
+}
 
 // damaged is a reply whose bytes are no longer what was sealed. They are kept,
 // and the turn goes back to its citizen, with its whisper or once that is here
 // again. At the start it is turns that gives it back.
 func (d *Daemon) damaged(b spool.Damaged) {
 	delete(d.aside, b.ID)
-	defer d.emptied()
 	known := slices.Concat(d.state.Unsent, d.sealedOnce)
 	i := slices.IndexFunc(known, func(u flow.Unsent) bool { return u.Reply == b.ID })
 	if b.Hop == "" && i >= 0 { // its manifest cannot say it any more

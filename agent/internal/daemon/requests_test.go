@@ -2,10 +2,15 @@ package daemon
 
 import (
 	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"illumi/agent/internal/flow"
 	"illumi/agent/internal/link"
+	"illumi/agent/internal/spool"
 	"illumi/protocol"
 )
 
@@ -77,39 +82,73 @@ func TestRequest_CheckThatFailedIsMadeAgain(t *testing.T) {
 
 // An answer that waits when the study ends counts as unsent and goes out, and
 // only then the server is told that nothing is left: whoever reads that takes
-// the box away. So also across a restart.
+// the box away. So also across a restart, where the card fails once, and where
+// the answer turns out to be damaged, which is kept.
 func TestRequest_EndWithAnAnswerUnsent(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
-	s.offer(hopID(1), nil, whisper(), picture(t))
-	b := start(t, t.TempDir(), s, nil)
-	b.online()
-	b.phase(flow.New)
-	s.do(func() { s.down = true })
-	b.record()
-	b.reply()
-	b.until("the seal", func(s flow.State) bool { return len(s.Unsent) == 1 })
-	b.tell(asked(link.End, 1))
-	waits := func() {
-		t.Helper()
-		b.phase(flow.Ended)
-		now, err := b.d.sayNow(t.Context())
-		if err != nil || now.Unsent != 1 || b.now().Wiped || b.reported(protocol.ReportWiped) != 0 {
-			t.Errorf("%d unsent, wiped %v, %d reports, %v", now.Unsent, b.now().Wiped, b.reported(protocol.ReportWiped), err)
-		}
-	}
-	waits()
-	b.stop()
-	b = start(t, b.dir, s, nil)
-	waits()
-	s.do(func() { s.down = false })
-	b.online()
-	b.until("the wiping", func(s flow.State) bool { return s.Wiped })
-	b.eventually("the report", func() bool { return b.reported(protocol.ReportWiped) == 1 })
-	if got := s.snapshot(); got.accepted(hopID(1)) != 1 {
-		t.Error("the answer did not arrive")
-	}
-	if left := slices.Concat(b.files("inbox/*/*"), b.files("takes/*"), b.files("sent/*"), b.files("outbox/*")); len(left) != 0 {
-		t.Errorf("left: %v", left)
+	for name, c := range map[string]struct {
+		trouble  func(t *testing.T, b *box, bad *atomic.Bool)
+		accepted int
+	}{
+		"sent":              {func(*testing.T, *box, *atomic.Bool) {}, 1},
+		"the card fails":    {func(_ *testing.T, _ *box, bad *atomic.Bool) { bad.Store(true) }, 1},
+		"it is now damaged": {func(t *testing.T, b *box, _ *atomic.Bool) { spoil(t, b.files("outbox/*/*.wav")) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var bad atomic.Bool // until it has failed a receipt's erasing
+			dir, s := t.TempDir(), newServer(t)
+			fit := func(o *Options) {
+				must(t, o.Spool.Close())
+				var err error
+				o.Spool, err = spool.Open(spool.Options{Dir: dir, Rescan: 200 * time.Millisecond, Fault: func(op spool.Op, name string) error {
+					if op == spool.OpRemove && strings.HasPrefix(name, "sent/") && bad.CompareAndSwap(true, false) {
+						return syscall.EIO
+					}
+					return nil
+				}})
+				must(t, err)
+			}
+			s.offer(hopID(1), nil, whisper(), picture(t))
+			b := start(t, dir, s, fit)
+			b.spool = b.d.spool
+			b.online()
+			b.phase(flow.New)
+			s.do(func() { s.down = true })
+			b.record()
+			b.reply()
+			b.until("the seal", func(s flow.State) bool { return len(s.Unsent) == 1 })
+			b.tell(asked(link.End, 1))
+			waits := func() {
+				t.Helper()
+				b.phase(flow.Ended)
+				now, err := b.d.sayNow(t.Context())
+				if err != nil || now.Unsent != 1 || b.now().Wiped || b.reported(protocol.ReportWiped) != 0 {
+					t.Errorf("%d unsent, wiped %v, %d reports, %v", now.Unsent, b.now().Wiped, b.reported(protocol.ReportWiped), err)
+				}
+			}
+			waits()
+			b.stop()
+			b = start(t, dir, s, fit)
+			b.spool = b.d.spool
+			waits()
+			c.trouble(t, b, &bad)
+			s.do(func() { s.down = false })
+			b.online()
+			b.eventually("the wiping", func() bool {
+				b.d.post(b.d.ctx, b.d.minutely)
+				return b.now().Wiped
+			})
+			b.eventually("the report", func() bool { return b.reported(protocol.ReportWiped) == 1 })
+			if n := s.snapshot().accepted(hopID(1)); n != c.accepted {
+				t.Errorf("%d answers arrived", n)
+			}
+			if left := slices.Concat(b.files("inbox/*/*"), b.files("takes/*"), b.files("sent/*"), b.files("outbox/*")); len(left) != 0 {
+				t.Errorf("left: %v", left)
+			}
+			if n := len(b.files("outbox-damaged/*/*.wav")); n != 1-c.accepted {
+				t.Errorf("%d damaged answers are kept", n)
+			}
+		})
 	}
 }

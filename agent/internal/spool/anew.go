@@ -10,26 +10,27 @@ import (
 	"illumi/protocol"
 )
 
-// anewName is what an enrolment leaves for the next start, beside the folders.
-const anewName = "anew.json"
+// anewPrefix begins the name, beside the folders, of what an enrolment leaves
+// for the next start. The device is in the name, so that no bytes of a bad card
+// need be believed.
+const anewPrefix = "anew-"
 
 // beforeDir holds the answers that an earlier box of this card never sent.
 const beforeDir = "outbox-before"
-
-type anew struct {
-	Device string `json:"device"`
-}
 
 // MarkAnew notes, durably, that a device's first start in a state directory
 // begins anew. Another process may own the directory. Call it before the device
 // is written down as the box's identity: a mark for another one does nothing.
 func MarkAnew(dir, device string) error {
+	if !protocol.ValidID(device) {
+		return unknown("device", device)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return tell("mark a new box", err)
 	}
 	d := disk{root: root}
-	return tell("mark a new box", errors.Join(d.writeJSON(anewName, anew{device}), root.Close()))
+	return tell("mark a new box", errors.Join(d.writeFile(anewPrefix+device, nil), root.Close()))
 }
 
 // BeginAnew clears the directory for a device that was enrolled since the last
@@ -41,20 +42,16 @@ func MarkAnew(dir, device string) error {
 // else. begun is false where there was nothing to do, and aside what was ever
 // set aside.
 func (s *Spool) BeginAnew(device string, also ...string) (begun bool, aside int, err error) {
-	var mark anew
-	err = s.disk.readJSON(anewName, &mark)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && mark.Device != device:
+	mark := anewPrefix + device
+	if !protocol.ValidID(device) || !s.disk.exists(mark) {
 		return false, 0, nil
-	case err != nil && !errors.Is(err, ErrDamaged): // somebody was enrolled
-		return true, 0, tell("begin anew", err)
 	}
 	if err := s.beginAnew(also); err != nil {
 		return true, 0, tell("begin anew", err)
 	}
 	kept, err := s.disk.names(beforeDir)
 	if err == nil {
-		err = s.disk.remove(anewName)
+		err = s.disk.remove(mark)
 	}
 	if err == nil {
 		err = s.disk.syncDir(".")
@@ -69,6 +66,9 @@ func (s *Spool) beginAnew(also []string) error {
 	defer s.progressMu.Unlock()
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
+	if err := s.finishAgain(); err != nil { // a reply that the server lost is unsent again
+		return err
+	}
 	var gone []string
 	for _, dir := range []string{"inbox", "takes", asideDir, "sent", "progress", "journal"} {
 		names, err := s.disk.names(dir)
@@ -126,14 +126,23 @@ func (s *Spool) setUnsentAside(from string) error {
 // own, and says where BeginAnew would set them aside.
 func Unsent(dir string) (n int, before string, err error) {
 	before = filepath.Join(dir, beforeDir)
-	list, err := os.ReadDir(filepath.Join(dir, "outbox"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, before, nil
-	}
-	for _, e := range list {
-		if protocol.ValidID(e.Name()) {
-			n++
+	for _, folder := range []string{"outbox", "sent"} {
+		list, err := os.ReadDir(filepath.Join(dir, folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return n, before, tell("look for answers", err)
+		}
+		for _, e := range list {
+			if !protocol.ValidID(e.Name()) {
+				continue
+			}
+			at := func(name string) bool {
+				_, err := os.Lstat(filepath.Join(dir, folder, e.Name(), name))
+				return err == nil
+			}
+			if folder == "outbox" || at(quietName) && !at(receiptName) { // on its way back, see sendAgain
+				n++
+			}
 		}
 	}
-	return n, before, tell("look for answers", err)
+	return n, before, nil
 }

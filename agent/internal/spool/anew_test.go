@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"illumi/protocol"
 )
@@ -47,7 +48,7 @@ func seen(t *testing.T, dir string) string {
 	t.Helper()
 	var names []string
 	must(t, filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
-		if rel, relErr := filepath.Rel(dir, name); relErr == nil && !e.IsDir() && rel != "lock" && rel != anewName {
+		if rel, relErr := filepath.Rel(dir, name); relErr == nil && !e.IsDir() && rel != "lock" && !strings.HasPrefix(rel, anewPrefix) {
 			names = append(names, rel)
 		}
 		return err
@@ -75,7 +76,7 @@ func anotherHome() scenario {
 			for _, f := range it.Files {
 				sameFile(t, s.abs(filepath.Dir(list[0])+"/"+f.Name), sound(1, 500))
 			}
-			if s.disk.exists(anewName) {
+			if s.disk.exists(anewPrefix + id(902)) {
 				if done {
 					t.Error("the next start would erase again")
 				}
@@ -105,13 +106,42 @@ func TestBeginAnew_OnlyForWhoWasEnrolled(t *testing.T) {
 	}
 }
 
-// A mark that cannot be read is one: rather erase twice than show an old home.
-func TestBeginAnew_ADamagedMark(t *testing.T) {
-	s := open(t, Options{})
-	lived(t, s)
-	must(t, os.WriteFile(s.abs(anewName), make([]byte, 20), 0o600))
-	if begun, aside, err := s.BeginAnew(id(902)); err != nil || !begun || aside != 1 || s.disk.exists("journal/flow.json") {
-		t.Errorf("%v %d %v", begun, aside, err)
+// A reply that the server lost is unsent from the moment on at which its receipt
+// is gone, wherever a failing card left it.
+func TestUnsent_OnItsWayBack(t *testing.T) {
+	for name, act := range map[string]func(s *Spool) error{
+		"the study's end": (*Spool).Wipe,
+		"another home": func(s *Spool) error {
+			_, _, err := s.BeginAnew(id(902))
+			return errors.Join(err, os.Remove(s.abs("outbox")), os.Rename(s.abs(beforeDir), s.abs("outbox")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := false
+			s := open(t, Options{Fault: func(op Op, name string) error {
+				if bad && op == OpRename && strings.Contains(name, " outbox/") {
+					return syscall.EIO
+				}
+				return nil
+			}})
+			record(t, s, 1, 1, sound(1, 500), nil)
+			it, err := s.Seal(draft(s, 1, 1, false))
+			must(t, err)
+			must(t, s.Sent(it.ID, receipt(it)))
+			bad = true
+			if _, _, _, err := s.SendAgain(id(1), 1, time.Now().Add(time.Hour)); !errors.Is(err, syscall.EIO) {
+				t.Fatal(err)
+			}
+			if n, _, err := Unsent(s.o.Dir); err != nil || n != 1 {
+				t.Errorf("%d unsent, %v", n, err)
+			}
+			bad = false
+			must(t, MarkAnew(s.o.Dir, id(902)))
+			must(t, act(s))
+			if got, _, err := s.Items(); err != nil || len(got) != 1 || got[0].ID != it.ID {
+				t.Errorf("left %+v %v", got, err)
+			}
+		})
 	}
 }
 

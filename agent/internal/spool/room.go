@@ -1,7 +1,10 @@
 package spool
 
 import (
+	"errors"
+	"io/fs"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 
@@ -158,12 +161,24 @@ func (s *Spool) Wipe() error {
 			return err
 		}
 	}
+	// What lost its name before, and could not be erased then.
+	for _, dir := range []string{"inbox", "takes", asideDir, "sent"} {
+		err := s.sweepOf(dir, func(name string) bool { return strings.HasPrefix(name, gonePrefix) })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return tell("wipe "+dir, err)
+		}
+	}
 	return nil
 }
 
 func (s *Spool) wipe(dir string) error {
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
+	if dir == "sent" { // a reply that the server lost is unsent again
+		if err := s.finishAgain(); err != nil {
+			return err
+		}
+	}
 	names, err := s.disk.names(dir)
 	if err != nil {
 		return err

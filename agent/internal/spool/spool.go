@@ -235,6 +235,15 @@ func (s *Spool) recover() error {
 
 // sweep removes the orphans of one directory; a plain file has none.
 func (s *Spool) sweep(dir string) error {
+	if dir == "." { // other programs write here as well
+		return s.sweepOf(dir, func(name string) bool {
+			return strings.HasPrefix(name, trialPrefix) || strings.HasPrefix(name, gonePrefix)
+		})
+	}
+	return s.sweepOf(dir, orphan)
+}
+
+func (s *Spool) sweepOf(dir string, gone func(name string) bool) error {
 	f, err := s.disk.root.Open(dir)
 	if err != nil {
 		return err
@@ -248,11 +257,7 @@ func (s *Spool) sweep(dir string) error {
 		return err
 	}
 	for _, name := range names {
-		gone := orphan(name)
-		if dir == "." { // other programs write here as well
-			gone = strings.HasPrefix(name, trialPrefix) || strings.HasPrefix(name, gonePrefix)
-		}
-		if !gone {
+		if !gone(name) {
 			continue
 		}
 		err := s.disk.remove(path.Join(dir, name))
