@@ -53,6 +53,9 @@ waits on the box, which never leaves it.
 				return &failure{code: exitHardware, text: "This machine has neither a serial number nor a machine id.",
 					next: "Run: systemd-machine-id-setup"}
 			}
+			if !again && cfg.Enrolled() == nil && p.sameBox(cfg, name, args) == nil {
+				return p.onceMore(cmd.Context(), cfg, !noTest, installer)
+			}
 			if err := p.mayAgain(cfg, again, setAside, "add --again"); err != nil {
 				return err
 			}
@@ -71,10 +74,12 @@ waits on the box, which never leaves it.
 			if err := p.setMixers(cmd.Context(), file, cfg.StateDir); err != nil {
 				return err
 			}
-			if p.state != "" || p.config != "" {
-				return p.say("Next: illumi-agent run%s", p.where())
+			if cfg.Enrolled() == nil {
+				if err := p.fact("Before", "this was %q of %s: remove that box there, if nobody did", cfg.Name, cfg.Server); err != nil {
+					return err
+				}
 			}
-			return p.proveBox(cmd.Context(), !noTest, installer)
+			return p.afterEnrolling(cmd.Context(), cfg, !noTest, installer)
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the box's `NAME` (default: the one the code was made for)")
@@ -83,6 +88,38 @@ waits on the box, which never leaves it.
 	c.Flags().BoolVar(&again, "again", false, "enrol a box anew that is enrolled already, for another home or study; what it held is erased")
 	c.Flags().BoolVar(&setAside, "set-aside", false, "with --again: even where answers were never sent; they are kept on the card")
 	return c
+}
+
+// onceMore is the same command for a box that was enrolled by it: whoever types
+// it did not see the end.
+func (p *program) onceMore(ctx context.Context, cfg config.Config, test bool, installer string) error {
+	if err := p.fact("Code", "this machine was enrolled with it already, as %q of %s", cfg.Name, cfg.Server); err != nil {
+		return err
+	}
+	running, err := p.running(cfg.StateDir)
+	if err != nil {
+		return err
+	}
+	if running {
+		return p.say("It runs. How it is: illumi-agent status%s. To test it: illumi-agent selftest%s", p.where(), p.where())
+	}
+	return p.afterEnrolling(ctx, cfg, test, installer)
+}
+
+// afterEnrolling starts what was enrolled and proves it; a folder of one's own is
+// left to whoever named it.
+func (p *program) afterEnrolling(ctx context.Context, cfg config.Config, test bool, installer string) error {
+	if p.state == "" && p.config == "" {
+		return p.proveBox(ctx, test, installer)
+	}
+	running, err := p.running(cfg.StateDir)
+	if err != nil {
+		return err
+	}
+	if running {
+		return p.say("Next: end the box that runs with this folder; what it is now, it becomes with its next start: illumi-agent run%s", p.where())
+	}
+	return p.say("Next: illumi-agent run%s", p.where())
 }
 
 // mayAgain says why a box cannot become another one, or not yet.

@@ -184,13 +184,16 @@ func (p *program) device() *cobra.Command {
 					return err
 				}
 				shown := protocol.FormatCode(code)
-				replaced := ""
+				notes := ""
 				if row.Replaced > 0 {
-					replaced = "The code that was open for this name before is revoked: only this one works.\n"
+					notes = "The code that was open for this name before is revoked: only this one works.\n"
+				}
+				if !strings.HasPrefix(a.PublicURL(), "https://") {
+					notes += "A box on another machine needs an https address (--public-url), or --plain for trying out.\n"
 				}
 				return p.print(asJSON, map[string]any{"code": shown, "name": row.Label, "expires_at": row.ExpiresAt, "replaced": row.Replaced},
 					"On the box %s, type:\n\n  sudo illumi-agent enroll %s %s\n\nThe code works once, until %s.\n%s",
-					row.Label, a.PublicURL(), shown, row.ExpiresAt.Local().Format("Mon "+clock), replaced)
+					row.Label, a.PublicURL(), shown, row.ExpiresAt.Local().Format("Mon "+clock), notes)
 			})
 		},
 	}
