@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -117,7 +116,7 @@ func (p *program) afterEnrolling(ctx context.Context, cfg config.Config, test bo
 		return err
 	}
 	if running {
-		return p.say("Next: end the box that runs with this folder; what it is now, it becomes with its next start: illumi-agent run%s", p.where())
+		return p.say("Next: end the box that runs with this folder, then begin the new one: illumi-agent run%s", p.where())
 	}
 	return p.say("Next: illumi-agent run%s", p.where())
 }
@@ -148,9 +147,9 @@ func (p *program) unsent(e enrolment) error {
 		return p.stateTrouble(e.state, err)
 	}
 	if e.setAside {
-		return p.fact("Set aside", "%d answers that were never sent; for the researcher, in %s once this box runs", n, before)
+		return p.fact("Set aside", "%s never sent; for the researcher, in %s once this box runs", plural(n, "answer"), before)
 	}
-	f := &failure{code: exitUnreachable, err: errUnsent, text: "Answers that this box's server does not have yet: " + strconv.Itoa(n) + ". As another box it cannot send them."}
+	f := &failure{code: exitUnreachable, err: errUnsent, text: "This box holds " + plural(n, "answer") + " that its server does not have yet. As another box it cannot send them."}
 	keep := "--again --set-aside keeps them in " + before + ", for the researcher."
 	f.next = "Let it reach its server until \"illumi-agent status\" says that none waits, and try again. Where that cannot be: " + keep
 	if r, err := daemon.ReadReport(statusFile(e.state)); err == nil && r.Refusal.Code != "" {

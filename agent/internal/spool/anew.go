@@ -126,23 +126,24 @@ func (s *Spool) setUnsentAside(from string) error {
 // own, and says where BeginAnew would set them aside.
 func Unsent(dir string) (n int, before string, err error) {
 	before = filepath.Join(dir, beforeDir)
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, before, nil
+	}
+	if err != nil {
+		return 0, before, tell("look for answers", err)
+	}
+	s := &Spool{disk: &disk{root: root}}
 	for _, folder := range []string{"outbox", "sent"} {
-		list, err := os.ReadDir(filepath.Join(dir, folder))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return n, before, tell("look for answers", err)
+		list, lerr := fs.ReadDir(root.FS(), folder)
+		if lerr != nil && !errors.Is(lerr, fs.ErrNotExist) {
+			err = errors.Join(err, lerr)
 		}
 		for _, e := range list {
-			if !protocol.ValidID(e.Name()) {
-				continue
-			}
-			at := func(name string) bool {
-				_, err := os.Lstat(filepath.Join(dir, folder, e.Name(), name))
-				return err == nil
-			}
-			if folder == "outbox" || at(quietName) && !at(receiptName) { // on its way back, see sendAgain
+			if protocol.ValidID(e.Name()) && (folder == "outbox" || s.leaving(e.Name())) {
 				n++
 			}
 		}
 	}
-	return n, before, nil
+	return n, before, tell("look for answers", errors.Join(err, root.Close()))
 }

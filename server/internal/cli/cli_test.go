@@ -238,6 +238,11 @@ func TestDevices(t *testing.T) {
 		t.Errorf("%+v", code)
 	}
 	do("device", "code", "janeeyre").is(t, 0, "The code that was open for this name before is revoked: only this one works.\n", "")
+	const https = "A box on another machine needs an https address (--public-url), or --plain for trying out.\n"
+	run(t, "", nil, "device", "code", "here", "--data", dir).is(t, 0, https, "")
+	if strings.Contains(made.out, https) {
+		t.Errorf("an address that is well is called none: %s", made.out)
+	}
 	do("device", "code", "a\x00b").is(t, 1, "", "This name is too long or has characters that cannot be shown.")
 	var none []any
 	decode(t, do("device", "list", "--json"), &none)
